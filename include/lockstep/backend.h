@@ -1,0 +1,126 @@
+#pragma once
+
+#include <cstdint>
+
+#include <lockstep/device.h>
+#include <lockstep/search_space.h>
+#include <lockstep/sweep_spec.h>
+
+namespace lockstep {
+
+enum class TrialState : uint8_t {
+  kWaiting,   ///< not started yet
+  kRunning,
+  kStopped,   ///< by the early-termination policy
+  kFinished,  ///< trained to its end
+  kDiverged,  ///< reported a metric that is not finite
+  kAborted,   ///< running when the sweep was ended by a limit or Ctrl-C
+};
+
+/// The metric history of a sweep, in the context's device memory. Matrices are [n_trials, n_intervals] row-major;
+/// column n-1 is interval n. A *score* is the metric turned so that higher is better (negated when minimising) and
+/// -inf when it is not finite; a running average that has seen such a metric is -inf too.
+struct HistoryView {
+  int64_t n_trials = 0;
+  int64_t n_intervals = 0;          ///< capacity
+  double* metric = nullptr;         ///< as reported
+  double* best_score = nullptr;     ///< best score over intervals 1..n
+  double* mean_score = nullptr;     ///< average score over intervals 1..n
+  int32_t* n_reported = nullptr;    ///< [n_trials] intervals reported so far
+  TrialState* state = nullptr;      ///< [n_trials]
+};
+
+/// What a policy said of one trial at one interval.
+struct Verdict {
+  uint8_t stop = 0;
+  uint8_t judged = 0;      ///< the policy acted (interval and delay allow it, and there was somebody to compare with)
+  double value = 0;        ///< what was compared, in the metric's own sign
+  double threshold = 0;    ///< what it was compared with, in the metric's own sign
+};
+
+/// Gradients of one parameter of every row: [n_rows, size] contiguous float, belonging to columns
+/// [offset, offset + size) of the parameter matrix.
+struct GradientSegment {
+  const float* gradient = nullptr;
+  int64_t offset = 0;
+  int64_t size = 0;
+};
+
+/// What the optimisers share: parameters [n_rows, n_columns] with `row_stride` floats between rows (state matrices
+/// have the same layout), gradients by segment, and the number of steps each row has taken (a row is a trial, so it
+/// has its own count). The segments array is in host memory; everything it points to, and every other pointer, in
+/// the context's device memory. Per-row hyperparameters are [n_rows] double.
+struct RowUpdate {
+  int64_t n_rows = 0;
+  int64_t row_stride = 0;
+  float* parameters = nullptr;
+  const GradientSegment* segments = nullptr;
+  int64_t n_segments = 0;
+  int64_t* steps = nullptr;  ///< [n_rows], incremented by the update
+  const double* learning_rate = nullptr;
+  const double* weight_decay = nullptr;
+};
+
+/// torch::optim::SGD's update, each hyperparameter per row.
+struct SgdUpdate {
+  RowUpdate rows;
+  float* momentum_buffer = nullptr;  ///< as parameters; read only by rows whose momentum is not 0
+  const double* momentum = nullptr;
+  const double* dampening = nullptr;
+  const uint8_t* nesterov = nullptr;
+};
+
+/// torch::optim::Adam's (decoupled = false) or AdamW's (true) update, each hyperparameter per row. Bias correction
+/// in double.
+struct AdamUpdate {
+  RowUpdate rows;
+  float* exp_avg = nullptr;
+  float* exp_avg_sq = nullptr;
+  const double* beta1 = nullptr;
+  const double* beta2 = nullptr;
+  const double* eps = nullptr;
+  bool decoupled_weight_decay = false;
+};
+
+/// The device algorithms of one backend: the only seam between them and the rest. Every entry works in the order of
+/// `context.stream`, does not synchronise unless it says so, and is deterministic. Failures throw DeviceError.
+struct Backend {
+  const char* name;  ///< "host" or "cuda"
+  DeviceKind kind;
+
+  int (*device_count)();
+  /// Plain allocator of the backend, for use without LibTorch.
+  Allocator& (*allocator)();
+  /// Copies between host and device memory; to_host synchronises the stream.
+  void (*copy_to_device)(const Context&, void* device, const void* host, int64_t size_bytes);
+  void (*copy_to_host)(const Context&, void* host, const void* device, int64_t size_bytes);
+  void (*synchronize)(const Context&);
+
+  /// Random sampling: draws [n_trials, n_params] of trials [first_trial, first_trial + n_trials), row-major, to
+  /// device memory `draws`. `specs` [n_params] is in device memory. Equal bit for bit on every backend.
+  void (*sample_random)(const Context&, const DistributionSpec* specs, int64_t n_params, int64_t first_trial,
+                        int64_t n_trials, double* draws);
+
+  /// Appends one report for each of `n` trials: ids and metrics [n] in device memory, no id twice. A metric that is
+  /// not finite turns a running trial's state to diverged.
+  void (*record_metrics)(const Context&, Goal, const HistoryView&, const int64_t* trials, const double* metrics,
+                         int64_t n);
+
+  /// Median stopping over one snapshot: judges each of the `n` trials at the interval it has just reported.
+  /// `trials` and `verdicts` are [n] in device memory. Does not change the history: the caller sets the states.
+  void (*median_stopping)(const Context&, Goal, const EarlyTermination&, const HistoryView&, const int64_t* trials,
+                          int64_t n, Verdict* verdicts);
+
+  void (*sgd_update)(const Context&, const SgdUpdate&);
+  void (*adam_update)(const Context&, const AdamUpdate&);
+};
+
+/// The host backend: always there.
+const Backend& host_backend();
+/// The CUDA backend, loaded from `liblockstep_cuda.so` beside the program on first use. Throws DeviceError that says
+/// what is missing: the library (built without nvcc), the CUDA runtime, or a device.
+const Backend& cuda_backend();
+/// The backend that works in `kind`'s memory.
+const Backend& backend_for(DeviceKind kind);
+
+}  // namespace lockstep

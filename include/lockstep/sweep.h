@@ -1,0 +1,94 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include <lockstep/backend.h>
+#include <lockstep/configurations.h>
+#include <lockstep/executor.h>
+#include <lockstep/sweep_spec.h>
+
+namespace lockstep {
+
+/// One report of the primary metric.
+struct MetricReport {
+  int64_t trial = 0;
+  int64_t interval = 0;  ///< counts from 1
+  double metric = 0;
+};
+
+/// The end of a trial. `reason` says it in words: policy, interval, the trial's value, the threshold.
+struct TrialEnd {
+  int64_t trial = 0;
+  int64_t interval = 0;  ///< intervals it was trained
+  TrialState state = TrialState::kFinished;
+  double metric = 0;     ///< its last report
+  double threshold = 0;  ///< kStopped only
+  std::string reason;
+};
+
+/// The best report of a sweep: best primary metric of any interval over all trials; ties: lowest id.
+struct BestTrial {
+  int64_t trial = -1;  ///< -1: no finite metric yet
+  int64_t interval = 0;
+  double metric = 0;
+};
+
+/// How far a sweep is.
+struct Progress {
+  int64_t n_trials = 0;
+  int64_t n_waiting = 0;
+  int64_t n_running = 0;
+  int64_t n_stopped = 0;
+  int64_t n_finished = 0;
+  int64_t n_diverged = 0;
+  int64_t trial_intervals = 0;      ///< trained so far
+  int64_t trial_intervals_full = 0; ///< of the started trials, had nothing been stopped
+  int64_t trial_intervals_left = 0; ///< at most still to train
+  double elapsed_s = 0;
+  BestTrial best;
+};
+
+/// What happened in one interval of the loop, in order: reports, then ends.
+struct IntervalReport {
+  int64_t tick = 0;  ///< counts from 1
+  std::vector<int64_t> started;
+  std::vector<MetricReport> metrics;
+  std::vector<TrialEnd> ends;
+  Progress progress;
+};
+
+enum class SweepEnd { kCompleted, kTimeout, kInterrupted };
+
+struct SweepResult {
+  SweepEnd end = SweepEnd::kCompleted;
+  Progress progress;
+  BestTrial best;
+  /// Metric of the best trial's weights, as they were at its best interval, on the test part: computed once.
+  std::optional<double> test_metric;
+  /// 1 - trained / without a policy, over the trials that were started.
+  double savings() const;
+};
+
+/// Watches a sweep. Called on the loop's thread between intervals, so it must be quick: a journal hands over to its
+/// own thread. An exception ends the sweep.
+class SweepObserver {
+ public:
+  virtual ~SweepObserver() = default;
+  virtual void on_start(const SweepSpec&, const Configurations&) {}
+  virtual void on_interval(const IntervalReport&) {}
+  virtual void on_end(const SweepResult&) {}
+};
+
+/// Runs the interval loop: start -> [train -> record -> decide -> retire -> refill] until the limits.
+/// @param context device memory for the history and decisions, of `backend`'s kind
+/// @param stop_requested set (by a signal handler, say) to end after the running interval; may be null
+SweepResult run_sweep(const SweepSpec& spec, const Configurations& configurations, Executor& executor,
+                      const Backend& backend, const Context& context, std::span<SweepObserver* const> observers = {},
+                      const std::atomic<bool>* stop_requested = nullptr);
+
+}  // namespace lockstep

@@ -1,0 +1,88 @@
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <lockstep/error.h>
+#include <lockstep/search_space.h>
+#include <lockstep/value.h>
+
+namespace lockstep {
+
+enum class Goal : int32_t { kMaximize, kMinimize };
+
+struct Objective {
+  Goal goal = Goal::kMaximize;
+  std::string primary_metric;
+  SourceLocation where;
+};
+
+enum class SamplingAlgorithm { kRandom };
+
+struct Sampling {
+  SamplingAlgorithm algorithm = SamplingAlgorithm::kRandom;
+  std::optional<uint64_t> seed;  ///< absent: the run draws one and records it
+};
+
+struct Limits {
+  int64_t max_total_trials = 0;       ///< 1..10^6
+  int64_t max_concurrent_trials = 0;  ///< slots; 0 means all trials at once
+  double timeout_s = 0;               ///< of the whole sweep; 0 means none
+};
+
+enum class PolicyKind : int32_t { kNone, kMedianStopping };
+
+/// Whom median stopping compares a trial with (`docs/policies.md`).
+enum class MedianReference : int32_t {
+  kAll,        ///< those that reached the interval, and those that ended before it (the default, the reference's rule)
+  kReached,    ///< only those that reached the interval
+  kCompleted,  ///< only those that trained to their end
+};
+
+struct EarlyTermination {
+  PolicyKind kind = PolicyKind::kNone;
+  int64_t evaluation_interval = 1;
+  int64_t delay_evaluation = 0;
+  MedianReference reference = MedianReference::kAll;
+};
+
+/// One entry of the `trial:` block: a constant of the training task.
+struct Setting {
+  Value value;
+  SourceLocation where;
+};
+
+/// A sweep as its file describes it: Azure ML's CLI v2 sweep-job schema, with `trial:` naming a built-in task.
+struct SweepSpec {
+  std::string file;  ///< for messages; may be empty
+  std::string display_name;
+  SearchSpace search_space;
+  Sampling sampling;
+  Objective objective;
+  Limits limits;
+  EarlyTermination early_termination;
+  std::map<std::string, Setting> trial;  ///< `model`, `dataset`, `epochs`, ...
+  /// The file's text with the overrides applied, as YAML: what the journal keeps.
+  std::string text;
+};
+
+/// `--set key=value`: a dotted path into the file and a YAML scalar or flow collection.
+struct Override {
+  std::string key;
+  std::string value;
+};
+/// Splits "a.b=c"; throws InputError when there is no '=' or no key.
+Override parse_override(const std::string& text);
+
+/// Reads and checks a sweep file. Throws InputError that names file, line, key and cure.
+SweepSpec load_sweep_file(const std::string& path, const std::vector<Override>& overrides = {});
+/// The same from memory; `file` is used in messages and to resolve nothing.
+SweepSpec parse_sweep(const std::string& text, const std::string& file, const std::vector<Override>& overrides = {});
+
+/// The candidate nearest to `name` by edit distance, or "" when none is near: for "did you mean".
+std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);
+
+}  // namespace lockstep
