@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <string>
 
 namespace lockstep {
@@ -15,6 +16,10 @@ struct Device {
   std::string to_string() const;
   friend bool operator==(const Device&, const Device&) = default;
 };
+
+/// Reads a device as users write it: "cpu", "cuda" (the first one), "cuda:1", or "auto", which is nullopt. Throws
+/// DeviceError that lists these for any other text. Does not look whether the device is there.
+std::optional<Device> parse_device(const std::string& text);
 
 /// Stream-ordered memory of one device. Implemented over LibTorch's caching allocator by `src/torch`, and plainly
 /// by each backend.

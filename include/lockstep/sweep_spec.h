@@ -82,7 +82,8 @@ SweepSpec load_sweep_file(const std::string& path, const std::vector<Override>& 
 /// The same from memory; `file` is used in messages and to resolve nothing.
 SweepSpec parse_sweep(const std::string& text, const std::string& file, const std::vector<Override>& overrides = {});
 
-/// The candidate nearest to `name` by edit distance, or "" when none is near: for "did you mean".
+/// The candidate nearest to `name`, or "" when none is near: for "did you mean". Nearness is edit distance (a swap of
+/// neighbours counts as one), blind to case and to '-' against '_'; a candidate that `name` abbreviates is near too.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);
 
 }  // namespace lockstep

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <string>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -44,7 +45,8 @@ class Value {
   /// The entry of a map, or nullptr.
   const Value* find(const std::string& name) const;
 
-  /// Compact JSON: `0.1`, `"relu"`, `[64, 32]`. Reals are written so that they read back to the same bits.
+  /// JSON on one line: `0.1`, `"relu"`, `[64, 32]`. Reals are written so that they read back to the same bits, and
+  /// with a point or an exponent, so that they read back as reals; what is not finite becomes `null`.
   std::string to_json() const;
   /// As `to_json`, but a top-level text without its quotes: what tables and logs print.
   std::string to_string() const;

@@ -1,0 +1,30 @@
+#include <lockstep/error.h>
+
+namespace lockstep {
+
+namespace {
+
+std::string join(const SourceLocation& where, const std::string& key, const std::string& problem,
+                 const std::string& cure) {
+  std::string message = where.to_string();
+  for (const std::string* part : {&key, &problem}) {
+    if (part->empty()) continue;
+    if (!message.empty()) message += ": ";
+    message += *part;
+  }
+  if (!cure.empty()) message += "; " + cure;
+  return message;
+}
+
+}  // namespace
+
+std::string SourceLocation::to_string() const {
+  if (file.empty() || line <= 0) return file;
+  return file + ":" + std::to_string(line);
+}
+
+InputError::InputError(const SourceLocation& where, const std::string& key, const std::string& problem,
+                       const std::string& cure)
+    : Error(ExitCode::kInput, join(where, key, problem, cure)) {}
+
+}  // namespace lockstep
