@@ -56,7 +56,7 @@ struct RowUpdate {
   float* parameters = nullptr;
   const GradientSegment* segments = nullptr;
   int64_t n_segments = 0;
-  int64_t* steps = nullptr;  ///< [n_rows], incremented by the update
+  int64_t* steps = nullptr;  ///< [n_rows], incremented by the update; a row that stands at 0 takes its first step
   const double* learning_rate = nullptr;
   const double* weight_decay = nullptr;
 };
@@ -82,6 +82,16 @@ struct AdamUpdate {
   bool decoupled_weight_decay = false;
 };
 
+/// Rows to fill with random numbers: row t belongs to trial `trials[t]`, and its values depend on the context's seed, that
+/// id, `stream` and the column alone. In the context's device memory.
+struct RowFill {
+  const int64_t* trials = nullptr;  ///< [n_rows]
+  int64_t n_rows = 0;
+  int64_t row_size = 0;
+  uint32_t stream = 0;              ///< which of a trial's streams: the n-th random op of its module, say
+  float* values = nullptr;          ///< [n_rows, row_size] contiguous
+};
+
 /// The device algorithms of one backend: the only seam between them and the rest. Every entry works in the order of
 /// `context.stream`, does not synchronise unless it says so, and is deterministic. Failures throw DeviceError.
 struct Backend {
@@ -101,13 +111,23 @@ struct Backend {
   void (*sample_random)(const Context&, const DistributionSpec* specs, int64_t n_params, int64_t first_trial,
                         int64_t n_trials, double* draws);
 
+  /// Fill rows from U[from, to) and N(mean, std): initial weights. Equal bit for bit on every backend.
+  void (*fill_uniform)(const Context&, const RowFill&, double from, double to);
+  void (*fill_normal)(const Context&, const RowFill&, double mean, double std);
+  /// A random permutation of 0..n-1 to `order` [n], keyed by the context's seed and `epoch`: the order in which trials
+  /// of that age see their examples.
+  void (*permutation)(const Context&, int64_t epoch, int64_t n, int64_t* order);
+
   /// Appends one report for each of `n` trials: ids and metrics [n] in device memory, no id twice. A metric that is
-  /// not finite turns a running trial's state to diverged.
+  /// not finite turns a running trial's state to diverged. A report beyond the history's capacity is not recorded.
   void (*record_metrics)(const Context&, Goal, const HistoryView&, const int64_t* trials, const double* metrics,
                          int64_t n);
 
-  /// Median stopping over one snapshot: judges each of the `n` trials at the interval it has just reported.
-  /// `trials` and `verdicts` are [n] in device memory. Does not change the history: the caller sets the states.
+  /// Median stopping over one snapshot: judges each of the `n` trials at the interval n that it has just reported.
+  /// Compared are the averages over 1..n of the trials that MedianReference names, or the last average of one that
+  /// ended before n; the judged trial counts among them. A trial that has nobody but itself to be compared with is not
+  /// judged. `trials` and `verdicts` are [n] in device memory. Does not change the history: the caller sets the states.
+  /// Synchronises the stream once, to learn which ages there are.
   void (*median_stopping)(const Context&, Goal, const EarlyTermination&, const HistoryView&, const int64_t* trials,
                           int64_t n, Verdict* verdicts);
 

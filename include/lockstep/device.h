@@ -36,7 +36,7 @@ class Allocator {
 struct Context {
   Device device;
   void* stream = nullptr;  ///< a cudaStream_t, or null on the CPU
-  Allocator* allocator = nullptr;
+  Allocator* allocator = nullptr;  ///< null: the backend's own plain one
   uint64_t seed = 0;
 };
 

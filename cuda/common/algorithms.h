@@ -1,0 +1,21 @@
+#pragma once
+
+#include <lockstep/backend.h>
+
+#include "cuda/common/macros.h"
+
+/// The device algorithms, one compilation of each per backend; `lockstep/backend.h` documents them.
+namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
+
+void sample_random(const Context&, const DistributionSpec* specs, int64_t n_params, int64_t first_trial,
+                   int64_t n_trials, double* draws);
+void fill_uniform(const Context&, const RowFill&, double from, double to);
+void fill_normal(const Context&, const RowFill&, double mean, double std);
+void permutation(const Context&, int64_t epoch, int64_t n, int64_t* order);
+void record_metrics(const Context&, Goal, const HistoryView&, const int64_t* trials, const double* metrics, int64_t n);
+void median_stopping(const Context&, Goal, const EarlyTermination&, const HistoryView&, const int64_t* trials, int64_t n,
+                     Verdict* verdicts);
+void sgd_update(const Context&, const SgdUpdate&);
+void adam_update(const Context&, const AdamUpdate&);
+
+}  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

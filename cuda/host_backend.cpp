@@ -1,0 +1,57 @@
+// The host backend: the device algorithms as g++ compiles them, in the program's own memory.
+#include <cstdlib>
+#include <cstring>
+#include <string>
+
+#include "cuda/common/backend_table.h"
+#include "cuda/common/execution.h"
+
+namespace lockstep {
+namespace on_host {
+namespace {
+
+class HostAllocator final : public Allocator {
+ public:
+  void* allocate(size_t size_bytes, void*) override {
+    const size_t rounded = (size_bytes + kAlignment - 1) / kAlignment * kAlignment;
+    void* pointer = std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
+    if (!pointer) {
+      throw DeviceError("Out of memory: no " + std::to_string(size_bytes) +
+                        " bytes left; train fewer trials at once (max_concurrent_trials).");
+    }
+    return pointer;
+  }
+  void deallocate(void* pointer, size_t, void*) noexcept override { std::free(pointer); }
+
+ private:
+  static constexpr size_t kAlignment = 256;
+};
+
+void copy(const Context&, void* to, const void* from, int64_t size_bytes) {
+  if (size_bytes > 0) std::memcpy(to, from, static_cast<size_t>(size_bytes));
+}
+
+}  // namespace
+
+Allocator& plain_allocator() {
+  static HostAllocator allocator;
+  return allocator;
+}
+
+DeviceGuard::DeviceGuard(const Context& context) {
+  if (context.device.kind != DeviceKind::kCpu) {
+    throw DeviceError("The host backend was given memory of a CUDA device; use backend_for(device.kind).");
+  }
+}
+DeviceGuard::~DeviceGuard() = default;
+
+}  // namespace on_host
+
+const Backend& host_backend() {
+  static const Backend backend =
+      on_host::make_backend({"host", DeviceKind::kCpu, [] { return 1; }, &on_host::plain_allocator, &on_host::copy,
+                             &on_host::copy, [](const Context&) {}});
+  return backend;
+}
+
+}  // namespace lockstep
