@@ -33,17 +33,29 @@ struct SourceLocation {
   std::string file;
   int line = 0;
   int column = 0;
-  /// "file:line" when known, "file" or "" otherwise.
+  /// "file:line", or as much of it as is known: "file", "line 3" or "".
   std::string to_string() const;
 };
 
 /// Wrong input: a sweep file, a search space, a limit. The message reads `file:line: key: problem; cure`.
 class InputError : public Error {
  public:
-  explicit InputError(const std::string& message) : Error(ExitCode::kInput, message) {}
+  explicit InputError(const std::string& message) : Error(ExitCode::kInput, message), problem_(message) {}
   /// @param key dotted path such as `search_space.lr.min_value`; may be empty
   /// @param cure what would be right; may be empty
   InputError(const SourceLocation& where, const std::string& key, const std::string& problem, const std::string& cure);
+
+  /// The same failure with its place filled in by one who knows it; `prefix` goes before the key, after a dot.
+  InputError at(const SourceLocation& where, const std::string& prefix) const;
+  /// The key it was made with, or "".
+  const std::string& key() const noexcept { return key_; }
+  bool has_place() const noexcept { return has_place_; }
+
+ private:
+  bool has_place_ = false;
+  std::string key_;
+  std::string problem_;
+  std::string cure_;
 };
 
 /// A data set that cannot be used.

@@ -1,0 +1,238 @@
+#include <algorithm>
+#include <cctype>
+#include <cmath>
+#include <limits>
+
+#include <lockstep/sweep_spec.h>
+
+#include "core/search_space_file.h"
+#include "core/text_file.h"
+#include "core/yaml_override.h"
+#include "core/yaml_reader.h"
+
+namespace lockstep {
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+constexpr int64_t kMaxTotalTrials = 1'000'000;
+/// The reference's default.
+constexpr int64_t kDefaultTotalTrials = 1000;
+constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+constexpr const char* kProgramsCure =
+    "name a built-in task instead, such as 'model: mlp' and 'dataset: digits'; programs as trials are not there yet";
+
+bool contains(const Names& names, const std::string& name) {
+  return std::find(names.begin(), names.end(), name) != names.end();
+}
+
+/// Refuses a name that Azure ML's schema knows and Lockstep does not support so far.
+void refuse_later(const YamlNode& node, const std::string& name, const Names& later, const std::string& cure) {
+  if (contains(later, name)) node.refuse("'" + name + "' is not there yet", cure);
+}
+
+void check_top_level(const YamlNode& root) {
+  static const Names kElsewhere = {"compute", "resources", "environment", "identity", "queue_settings"};
+  static const Names kNames = {"$schema",     "type",         "name",      "display_name",       "experiment_name",
+                               "description", "tags",         "trial",     "sampling_algorithm", "search_space",
+                               "objective",   "limits",       "early_termination"};
+  for (const YamlNode& child : root.children) {
+    if (contains(kElsewhere, child.key)) {
+      child.refuse("chooses a machine of Azure ML", "remove it: Lockstep trains on this machine");
+    }
+    if (child.key == "inputs" || child.key == "outputs") {
+      child.refuse("belongs to jobs of Azure ML",
+                   child.key == "inputs" ? "remove it, and name the data as dataset under trial"
+                                         : "remove it, and choose the folder of results with --output");
+    }
+  }
+  check_names(root, kNames, "a sweep file");
+  const YamlNode& type = require(root, "type", "add 'type: sweep'");
+  if (read_text(type) != "sweep") type.refuse("'" + type.text + "' is not a sweep", "write 'type: sweep'");
+}
+
+std::string read_display_name(const YamlNode& root) {
+  for (const char* key : {"display_name", "name"}) {
+    const YamlNode* node = find_value(root, key);
+    if (!node) continue;
+    if (!node->is_scalar()) node->refuse("is no name", "write one line of text");
+    return node->text;
+  }
+  return "";
+}
+
+Sampling read_sampling(const YamlNode& root) {
+  static const Names kNow = {"random"};
+  static const Names kLater = {"grid", "bayesian", "sobol"};
+  Sampling sampling;
+  const YamlNode* node = find_value(root, "sampling_algorithm");
+  if (!node) return sampling;
+  const YamlNode* type = node;
+  if (!node->is_scalar()) {
+    require_map(*node, "'{type: random, seed: 7}'");
+    type = &require(*node, "type", "add 'type: random'");
+  }
+  const std::string& name = read_text(*type);
+  refuse_later(*type, name, kLater, "write 'random'");
+  if (!contains(kNow, name)) refuse_unknown(*type, "sampling algorithm", name, kNow);
+  if (node->is_scalar()) return sampling;
+  check_names(*node, {"type", "seed", "rule", "logbase"}, "sampling_algorithm");
+  if (const YamlNode* logbase = find_value(*node, "logbase")) {
+    logbase->refuse("'logbase' is not there yet", "remove it: bounds in log space are powers of e");
+  }
+  if (const YamlNode* rule = find_value(*node, "rule")) {
+    refuse_later(*rule, read_text(*rule), kLater, "write 'rule: random'");
+    if (rule->text != "random") refuse_unknown(*rule, "rule", rule->text, {"random"});
+  }
+  if (const YamlNode* seed = find_value(*node, "seed")) {
+    sampling.seed = static_cast<uint64_t>(read_integer(*seed, 0, kNoLimit));
+  }
+  return sampling;
+}
+
+Objective read_objective(const YamlNode& root) {
+  static const std::string kExample = "'objective: {goal: maximize, primary_metric: accuracy}'";
+  const YamlNode& node = require(root, "objective", "add " + kExample);
+  require_map(node, kExample);
+  check_names(node, {"goal", "primary_metric"}, "objective");
+  Objective objective;
+  const YamlNode& goal = require(node, "goal", "add 'goal: maximize' or 'goal: minimize'");
+  std::string name = read_text(goal);
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (name != "maximize" && name != "minimize") refuse_unknown(goal, "goal", goal.text, {"maximize", "minimize"});
+  objective.goal = name == "maximize" ? Goal::kMaximize : Goal::kMinimize;
+  const YamlNode& metric = require(node, "primary_metric", "add the metric that the trials report, such as 'accuracy'");
+  objective.primary_metric = read_text(metric);
+  if (objective.primary_metric.empty()) metric.refuse("is empty", "write the metric that the trials report");
+  objective.where = metric.where;
+  return objective;
+}
+
+Limits read_limits(const YamlNode& root) {
+  Limits limits;
+  limits.max_total_trials = kDefaultTotalTrials;
+  const YamlNode* node = find_value(root, "limits");
+  if (!node) return limits;
+  require_map(*node, "'{max_total_trials: 100}'");
+  if (const YamlNode* later = find_value(*node, "trial_timeout")) {
+    later->refuse("'trial_timeout' is not there yet", "remove it, or limit the whole sweep with timeout");
+  }
+  check_names(*node, {"max_total_trials", "max_concurrent_trials", "timeout"}, "limits");
+  if (const YamlNode* total = find_value(*node, "max_total_trials")) {
+    limits.max_total_trials = read_integer(*total, 1, kMaxTotalTrials);
+  }
+  if (const YamlNode* concurrent = find_value(*node, "max_concurrent_trials")) {
+    limits.max_concurrent_trials = read_integer(*concurrent, 1, kMaxTotalTrials);
+  }
+  if (const YamlNode* timeout = find_value(*node, "timeout")) {
+    limits.timeout_s = read_number(*timeout);
+    if (!std::isfinite(limits.timeout_s) || limits.timeout_s <= 0) {
+      timeout->refuse(timeout->text + " is no duration", "write seconds above 0, or remove it for no limit");
+    }
+  }
+  return limits;
+}
+
+EarlyTermination read_early_termination(const YamlNode& root) {
+  static const Names kNow = {"median_stopping", "none"};
+  static const Names kLater = {"bandit", "truncation_selection", "successive_halving", "hyperband", "asha", "pbt"};
+  static const std::vector<std::pair<std::string, MedianReference>> kReferences = {
+      {"all", MedianReference::kAll}, {"reached", MedianReference::kReached}, {"completed", MedianReference::kCompleted}};
+  EarlyTermination policy;
+  const YamlNode* node = find_value(root, "early_termination");
+  if (!node) return policy;
+  const YamlNode* type = node;
+  if (!node->is_scalar() || read_text(*node) != "none") {
+    require_map(*node, "'{type: median_stopping, delay_evaluation: 5}'");
+    type = &require(*node, "type", "add 'type: median_stopping', or 'type: none'");
+  }
+  const std::string& name = read_text(*type);
+  refuse_later(*type, name, kLater, "write 'median_stopping', or 'none'");
+  if (!contains(kNow, name)) refuse_unknown(*type, "early-termination policy", name, kNow);
+  if (name == "median_stopping") policy.kind = PolicyKind::kMedianStopping;
+  if (node->is_scalar()) return policy;
+
+  // With type none the rest stays allowed, so that a policy can be turned off by its type alone.
+  check_names(*node, {"type", "evaluation_interval", "delay_evaluation", "reference"}, "early_termination");
+  if (const YamlNode* interval = find_value(*node, "evaluation_interval")) {
+    policy.evaluation_interval = read_integer(*interval, 1, kNoLimit);
+  }
+  if (const YamlNode* delay = find_value(*node, "delay_evaluation")) {
+    policy.delay_evaluation = read_integer(*delay, 0, kNoLimit);
+  }
+  if (const YamlNode* reference = find_value(*node, "reference")) {
+    Names names;
+    bool known = false;
+    for (const auto& [text, value] : kReferences) {
+      names.push_back(text);
+      if (read_text(*reference) == text) {
+        policy.reference = value;
+        known = true;
+      }
+    }
+    if (!known) refuse_unknown(*reference, "reference", reference->text, names);
+  }
+  return policy;
+}
+
+/// Where a command of Azure ML stands anywhere in `node`, or nullptr.
+const YamlNode* find_expression(const YamlNode& node) {
+  if (node.is_scalar()) return node.text.find("${{") != std::string::npos ? &node : nullptr;
+  for (const YamlNode& child : node.children) {
+    if (const YamlNode* found = find_expression(child)) return found;
+  }
+  return nullptr;
+}
+
+std::map<std::string, Setting> read_trial(const YamlNode& root, const SearchSpace& space) {
+  static const std::string kExample = "'{model: mlp, dataset: digits, epochs: 10}'";
+  const YamlNode& node = require(root, "trial", "add what to train, such as 'trial: " + kExample.substr(1));
+  if (node.is_scalar()) node.refuse("names a program or component", kProgramsCure);
+  require_map(node, kExample);
+  for (const char* key : {"command", "code", "environment"}) {
+    if (const YamlNode* program = node.find(key)) program->refuse("describes a program", kProgramsCure);
+  }
+  if (const YamlNode* expression = find_expression(node)) {
+    expression->refuse("holds a ${{...}} expression, which fills in a program's command line", kProgramsCure);
+  }
+  std::map<std::string, Setting> trial;
+  for (const YamlNode& child : node.children) {
+    if (const std::optional<int64_t> column = space.find(child.key)) {
+      child.refuse("is searched as well (search_space." + child.key + ", " + space[*column].where.to_string() + ")",
+                   "remove one of the two");
+    }
+    trial[child.key] = Setting{child.value(), child.where};
+  }
+  return trial;
+}
+
+}  // namespace
+
+SweepSpec parse_sweep(const std::string& text, const std::string& file, const std::vector<Override>& overrides) {
+  YamlNode root = parse_yaml(text, file);
+  static const std::string kCure = "write a sweep: type, trial, search_space, objective, limits";
+  if (root.is_null()) throw InputError({file}, "", "is empty", kCure);
+  if (!root.is_map()) root.refuse(root.is_list() ? "the document is a list" : "the document is a single value", kCure);
+  apply_overrides(root, overrides);
+
+  check_top_level(root);
+  SweepSpec spec;
+  spec.file = file;
+  spec.text = overrides.empty() ? text : emit_yaml(root);
+  spec.display_name = read_display_name(root);
+  spec.sampling = read_sampling(root);
+  spec.search_space =
+      read_search_space(require(root, "search_space", "add the hyperparameters to search, each with its distribution"));
+  spec.objective = read_objective(root);
+  spec.limits = read_limits(root);
+  spec.early_termination = read_early_termination(root);
+  spec.trial = read_trial(root, spec.search_space);
+  return spec;
+}
+
+SweepSpec load_sweep_file(const std::string& path, const std::vector<Override>& overrides) {
+  return parse_sweep(read_text_file(path), path, overrides);
+}
+
+}  // namespace lockstep
