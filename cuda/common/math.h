@@ -12,6 +12,12 @@
 /// are asserted by tests/cuda/math_test.cpp.
 namespace lockstep {
 
+// Of std::numeric_limits, whose functions nvcc does not take in device code.
+inline constexpr double kInfinity = std::numeric_limits<double>::infinity();
+inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
+inline constexpr double kLargestDouble = std::numeric_limits<double>::max();
+inline constexpr double kSmallestNormalDouble = std::numeric_limits<double>::min();
+
 /// 2^exponent, for exponents of normal numbers: [-1022, 1023].
 LOCKSTEP_HD inline double power_of_two(int exponent) {
   const uint64_t bits = static_cast<uint64_t>(exponent + 1023) << 52;
@@ -35,7 +41,7 @@ LOCKSTEP_HD inline double integer_power(double base, int64_t n) {
 inline constexpr double kExpUlp = 0.8;
 LOCKSTEP_HD inline double exp_ieee(double x) {
   if (x != x) return x;
-  if (x > 709.79) return std::numeric_limits<double>::infinity();
+  if (x > 709.79) return kInfinity;
   if (x < -745.14) return 0;
   // x = k ln 2 + r. ln 2's high part has 33 bits, so k times it is exact; high + low = r to twice the bits.
   const double k = rint(x * 0x1.71547652b82fep+0);
@@ -71,10 +77,10 @@ LOCKSTEP_HD inline double exp_ieee(double x) {
 /// or NaN gives NaN.
 inline constexpr double kLogUlp = 0.65;
 LOCKSTEP_HD inline double log_ieee(double x) {
-  if (!(x > 0)) return x == 0 ? -std::numeric_limits<double>::infinity() : std::numeric_limits<double>::quiet_NaN();
-  if (x == std::numeric_limits<double>::infinity()) return x;
+  if (!(x > 0)) return x == 0 ? -kInfinity : kNaN;
+  if (x == kInfinity) return x;
   int exponent = 0;
-  if (x < std::numeric_limits<double>::min()) {
+  if (x < kSmallestNormalDouble) {
     x *= 0x1p54;
     exponent = -54;
   }

@@ -15,7 +15,7 @@ namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 namespace {
 
 /// Sorts behind every score: marks a trial that nobody is compared with.
-constexpr double kLeftOut = std::numeric_limits<double>::infinity();
+constexpr double kLeftOut = kInfinity;
 
 LOCKSTEP_HD bool has_ended(TrialState state) {
   return state != TrialState::kWaiting && state != TrialState::kRunning;

@@ -1,18 +1,18 @@
 #pragma once
 
 #include <cmath>
-#include <limits>
 
 #include <lockstep/sweep_spec.h>
 
 #include "cuda/common/macros.h"
+#include "cuda/common/math.h"
 
 namespace lockstep {
 
 /// Lower than every score of a finite metric; the score of one that is not finite.
-inline constexpr double kWorstScore = -std::numeric_limits<double>::infinity();
+inline constexpr double kWorstScore = -kInfinity;
 
-LOCKSTEP_HD inline bool is_finite(double x) { return fabs(x) <= std::numeric_limits<double>::max(); }
+LOCKSTEP_HD inline bool is_finite(double x) { return fabs(x) <= kLargestDouble; }
 
 /// The metric turned so that higher is better. Never NaN, +infinity or -0, so that scores order totally.
 LOCKSTEP_HD inline double score_of(Goal goal, double metric) {

@@ -14,7 +14,7 @@ namespace lockstep {
 /// U(a, b) at `u` in (0, 1), inside [a, b] whatever the rounding; a wide range does not overflow.
 LOCKSTEP_HD inline double uniform_between(double a, double b, double u) {
   const double width = b - a;
-  const double x = width <= std::numeric_limits<double>::max() ? fma(width, u, a) : fma(b, u, a * (1 - u));
+  const double x = width <= kLargestDouble ? fma(width, u, a) : fma(b, u, a * (1 - u));
   return fmin(fmax(x, a), b);
 }
 
@@ -53,7 +53,7 @@ LOCKSTEP_HD inline double draw(const DistributionSpec& spec, uint64_t bits) {
     case DistributionKind::kLogUniformValues:
       return fmin(fmax(exp_ieee(uniform_between(log_ieee(spec.a), log_ieee(spec.b), u)), spec.a), spec.b);
   }
-  return std::numeric_limits<double>::quiet_NaN();
+  return kNaN;
 }
 
 }  // namespace lockstep

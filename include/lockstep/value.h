@@ -53,10 +53,13 @@ class Value {
   /// "boolean", "integer", "number", "text", "list", "map" or "null".
   const char* kind_name() const;
 
-  friend bool operator==(const Value&, const Value&) = default;
+  // Defined where Value is complete: nvcc does not take a defaulted one here.
+  friend bool operator==(const Value& a, const Value& b);
 
  private:
   std::variant<std::monostate, bool, int64_t, double, std::string, List, Map> data_;
 };
+
+inline bool operator==(const Value& a, const Value& b) { return a.data_ == b.data_; }
 
 }  // namespace lockstep
