@@ -46,9 +46,12 @@ struct Progress {
   int64_t n_stopped = 0;
   int64_t n_finished = 0;
   int64_t n_diverged = 0;
+  int64_t n_aborted = 0;
   int64_t trial_intervals = 0;      ///< trained so far
-  int64_t trial_intervals_full = 0; ///< of the started trials, had nothing been stopped
-  int64_t trial_intervals_left = 0; ///< at most still to train
+  /// What the started trials train without a policy: all of a trial's intervals, but only those trained of one that
+  /// diverged or was aborted, as no policy ended it.
+  int64_t trial_intervals_full = 0;
+  int64_t trial_intervals_left = 0; ///< at most still to train, of running and waiting trials
   double elapsed_s = 0;
   BestTrial best;
 };
@@ -70,7 +73,7 @@ struct SweepResult {
   BestTrial best;
   /// Metric of the best trial's weights, as they were at its best interval, on the test part: computed once.
   std::optional<double> test_metric;
-  /// 1 - trained / without a policy, over the trials that were started.
+  /// 1 - trained / without a policy, over the trials that were started (what the policy saved); 0 when none was.
   double savings() const;
 };
 
@@ -79,13 +82,16 @@ struct SweepResult {
 class SweepObserver {
  public:
   virtual ~SweepObserver() = default;
+  // Once before the first interval; once an interval; once at the end, however it ended, unless by an exception.
   virtual void on_start(const SweepSpec&, const Configurations&) {}
   virtual void on_interval(const IntervalReport&) {}
   virtual void on_end(const SweepResult&) {}
 };
 
-/// Runs the interval loop: start -> [train -> record -> decide -> retire -> refill] until the limits.
-/// @param context device memory for the history and decisions, of `backend`'s kind
+/// Runs the interval loop: start -> [train -> record -> decide -> retire -> refill] until the limits. Trials start by
+/// ascending id, as many at once as `limits.max_concurrent_trials` allows. What the executor and the observers throw
+/// passes through. The result depends on time only where `limits.timeout_s` or `stop_requested` ended the sweep.
+/// @param context device memory for the history and decisions, of `backend`'s kind; synchronised every interval
 /// @param stop_requested set (by a signal handler, say) to end after the running interval; may be null
 SweepResult run_sweep(const SweepSpec& spec, const Configurations& configurations, Executor& executor,
                       const Backend& backend, const Context& context, std::span<SweepObserver* const> observers = {},

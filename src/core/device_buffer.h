@@ -24,9 +24,11 @@ class DeviceBuffer {
   T* data() const { return data_; }
   size_t size() const { return size_; }
 
-  /// Copies the first `n` elements of `host`.
+  /// Copies `n` elements of `host`, which may change or end after the call: it synchronises the stream.
   void upload(const T* host, size_t n) {
-    if (n > 0) backend_->copy_to_device(*context_, data_, host, static_cast<int64_t>(n * sizeof(T)));
+    if (n == 0) return;
+    backend_->copy_to_device(*context_, data_, host, static_cast<int64_t>(n * sizeof(T)));
+    backend_->synchronize(*context_);
   }
   /// Copies the first `n` elements to `host`; synchronises the stream.
   void download(T* host, size_t n) const {
