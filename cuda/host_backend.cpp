@@ -4,7 +4,7 @@
 #include <string>
 
 #include "cuda/common/backend_table.h"
-#include "cuda/common/execution.h"
+#include "cuda/common/device_memory.h"
 
 namespace lockstep {
 namespace on_host {

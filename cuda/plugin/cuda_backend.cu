@@ -5,7 +5,7 @@
 
 #include "cuda/common/backend_table.h"
 #include "cuda/common/check.h"
-#include "cuda/common/execution.h"
+#include "cuda/common/device_memory.h"
 #include "cuda/loader.h"
 
 namespace lockstep::on_cuda {

@@ -1,0 +1,6 @@
+// One compilation of those device algorithms that need no sort: Thrust's headers cost nvcc most of its time, once a file.
+#include "cuda/metrics/history.cu"
+#include "cuda/optim/adam.cu"
+#include "cuda/optim/sgd.cu"
+#include "cuda/sampling/random_sampling.cu"
+#include "cuda/sampling/row_fill.cu"

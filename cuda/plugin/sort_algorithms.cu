@@ -1,0 +1,3 @@
+// One compilation of the device algorithms that sort.
+#include "cuda/early_stopping/median_stopping.cu"
+#include "cuda/sampling/permutation.cu"
