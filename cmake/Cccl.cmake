@@ -25,7 +25,7 @@ endif()
 
 find_path(LOCKSTEP_CCCL_INCLUDE thrust/version.h
   HINTS ${CUDAToolkit_INCLUDE_DIRS}
-  PATHS /usr/local/cuda/include "${CMAKE_SOURCE_DIR}/.deps/cccl/nvidia/cu13/include"
+  PATHS /usr/local/cuda/include "${LOCKSTEP_DEPS_DIR}/cccl/nvidia/cu13/include"
   PATH_SUFFIXES cccl NO_DEFAULT_PATH)
 if(NOT LOCKSTEP_CCCL_INCLUDE)
   message(FATAL_ERROR "No Thrust headers. Run scripts/deps, which fetches PyPI's nvidia-cuda-cccl where there is no CUDA toolkit.")

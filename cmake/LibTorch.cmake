@@ -12,7 +12,7 @@ if(LOCKSTEP_TORCH_DIR)
 elseif(Torch_DIR)
   get_filename_component(root "${Torch_DIR}/../../.." ABSOLUTE)
 else()
-  set(root "${CMAKE_SOURCE_DIR}/.deps/torch/torch")
+  set(root "${LOCKSTEP_DEPS_DIR}/torch/torch")
 endif()
 if(NOT EXISTS "${root}/include/ATen/ATen.h")
   message(FATAL_ERROR "No LibTorch in '${root}'. Run scripts/deps, or set LOCKSTEP_TORCH_DIR to the `torch` folder of a "

@@ -1,8 +1,9 @@
 # Flags of our own targets (never exported).
+#   -fPIC: for executables too (CMake would say -fPIE), or they could not share the precompiled header.
 #   -ffp-contract=off: a*b+c stays two roundings, as nvcc's -fmad=false has it, so host and device agree bit for bit.
 add_library(lockstep_flags INTERFACE)
 target_compile_options(lockstep_flags INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wno-unused-parameter -ffp-contract=off>)
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wno-unused-parameter -ffp-contract=off -fPIC>)
 if(LOCKSTEP_NATIVE)
   target_compile_options(lockstep_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-march=native>)
 endif()

@@ -28,7 +28,8 @@ class TrialConfig {
               std::span<const int64_t> trials, torch::Device device);
 
   /// Scalar for the trial: shape [] inside a TrialScope, physically [n_trials], double, requires no gradient.
-  /// Booleans become 0 and 1.
+  /// Booleans become 0 and 1. Keep it as it is, or what is derived from it as a registered buffer: then it follows its
+  /// trials when a batch is compacted.
   torch::Tensor tensor(const std::string& name) const;
   torch::Tensor tensor(const std::string& name, double default_value) const;
 
@@ -54,6 +55,8 @@ class TrialConfig {
   /// Search-space columns read as C++ values so far, and every name asked for: how cohorts and unknown names are found.
   const std::set<int64_t>& structural_columns() const { return structural_; }
   const std::set<std::string>& names_read() const { return names_; }
+  /// Every tensor handed out, by name: the executor moves their rows with their trials.
+  const std::map<std::string, torch::Tensor>& tensors() const { return tensors_; }
 
  private:
   const Value* setting(const std::string& name) const;
@@ -66,6 +69,7 @@ class TrialConfig {
   torch::Device device_;
   mutable std::set<int64_t> structural_;
   mutable std::set<std::string> names_;
+  mutable std::map<std::string, torch::Tensor> tensors_;
 };
 
 }  // namespace lockstep

@@ -1,0 +1,93 @@
+#include "torch/cohorts.h"
+
+#include <algorithm>
+#include <map>
+
+#include <lockstep/error.h>
+
+#include "torch/step_memory.h"
+
+namespace lockstep {
+namespace {
+
+using Key = std::vector<double>;
+
+/// The draws of one trial in some columns.
+Key key_of(const Configurations& configurations, int64_t trial, const std::set<int64_t>& columns) {
+  Key key;
+  for (const auto column : columns) key.push_back(configurations.draw(trial, column));
+  return key;
+}
+
+/// Builds and steps one trial; fills in what the cohort is like. Returns the columns that were read as C++ values.
+std::set<int64_t> probe(const TileSource& source, const DataPart& train, int64_t trial, Cohort& cohort,
+                        std::set<std::string>& names_read) {
+  const std::vector<int64_t> one{trial};
+  std::unique_ptr<Tile> tile;
+  cohort.trial_bytes = peak_memory_bytes([&] {
+    tile = std::make_unique<Tile>(source, one);
+    tile->program().module->train(true);
+    const int64_t size = std::min(tile->program().batch_size, train.size());
+    tile->train_step(train.inputs.narrow(0, 0, size), train.targets.narrow(0, 0, size));
+  });
+  cohort.n_intervals = tile->program().n_intervals;
+  cohort.row_size = tile->row_size();
+  names_read.insert(tile->config().names_read().begin(), tile->config().names_read().end());
+  const auto& columns = tile->config().structural_columns();
+  for (const auto column : columns) {
+    if (!cohort.description.empty()) cohort.description += ", ";
+    cohort.description += source.configurations.space()[column].name + "=" +
+                          source.configurations.value(trial, column).to_string();
+  }
+  return columns;
+}
+
+void refuse_unread_names(const TileSource& source, const std::set<std::string>& names_read) {
+  const std::vector<std::string> known(names_read.begin(), names_read.end());
+  const auto check = [&](const std::string& section, const std::string& name, const SourceLocation& where) {
+    if (names_read.count(name) != 0) return;
+    const std::string near = nearest_name(name, known);
+    std::string cure = near.empty() ? "it reads" : "did you mean '" + near + "'? It reads";
+    for (const auto& each : known) cure += (each == known.front() ? " " : ", ") + each;
+    throw InputError(where, section + "." + name, "the task never reads this name", cure);
+  };
+  for (const auto& parameter : source.configurations.space().parameters()) {
+    check("search_space", parameter.name, parameter.where);
+  }
+  for (const auto& [name, setting] : source.settings) check("trial", name, setting.where);
+}
+
+}  // namespace
+
+std::vector<Cohort> find_cohorts(const TileSource& source, const DataPart& train) {
+  const auto& configurations = source.configurations;
+  std::vector<int64_t> all(static_cast<size_t>(configurations.n_trials()));
+  for (size_t i = 0; i < all.size(); ++i) all[i] = configurations.first_trial() + static_cast<int64_t>(i);
+
+  // What a trial reads may depend on what it has read (a depth decides how many widths there are), so only trials that
+  // agree with the probed one in all that it read are known to be of its kind; each other group gets its own probe.
+  std::vector<Cohort> cohorts;
+  std::set<std::string> names_read;
+  std::vector<std::vector<int64_t>> groups;
+  if (!all.empty()) groups.push_back(std::move(all));
+  while (!groups.empty()) {
+    const auto group = std::move(groups.back());
+    groups.pop_back();
+    Cohort cohort;
+    const auto columns = probe(source, train, group.front(), cohort, names_read);
+    const Key probed = key_of(configurations, group.front(), columns);
+    std::map<Key, std::vector<int64_t>> others;
+    for (const auto trial : group) {
+      Key key = key_of(configurations, trial, columns);
+      (key == probed ? cohort.trials : others[std::move(key)]).push_back(trial);
+    }
+    for (auto& [key, trials] : others) groups.push_back(std::move(trials));
+    cohorts.push_back(std::move(cohort));
+  }
+  refuse_unread_names(source, names_read);
+  std::sort(cohorts.begin(), cohorts.end(),
+            [](const Cohort& a, const Cohort& b) { return a.trials.front() < b.trials.front(); });
+  return cohorts;
+}
+
+}  // namespace lockstep

@@ -1,0 +1,28 @@
+#pragma once
+
+#include <cstdint>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "torch/tile.h"
+
+namespace lockstep {
+
+/// Trials whose tensors have the same shapes, so that they can train in one batch.
+struct Cohort {
+  std::vector<int64_t> trials;   ///< ascending ids
+  std::string description;       ///< the structural hyperparameters that they share: "hidden=64, optimizer=adam"
+  int64_t n_intervals = 1;
+  int64_t row_size = 0;          ///< parameters of one trial
+  int64_t trial_bytes = 0;       ///< most that one trial holds in a training step: rows, gradients, activations
+};
+
+/// Groups all trials of `source.configurations` by what the task reads as C++ values while it builds a trial: builds one trial
+/// of each cohort and trains it for one step, so that a task that cannot run is found out here.
+///
+/// Throws InputError when a search-space or `trial:` name is read by no cohort (naming the nearest that is).
+/// @param train the task's training part on the source's device
+std::vector<Cohort> find_cohorts(const TileSource& source, const DataPart& train);
+
+}  // namespace lockstep

@@ -1,0 +1,54 @@
+#include "torch/functorch.h"
+
+#include <ATen/functorch/BatchedTensorImpl.h>
+#include <ATen/functorch/DynamicLayer.h>
+#include <ATen/functorch/PlumbingHelper.h>
+
+namespace lockstep::functorch {
+
+namespace ft = at::functorch;
+
+int64_t push_level(int64_t batch_size) {
+  return ft::initAndPushDynamicLayer(ft::TransformType::Vmap, c10::SymInt(batch_size), ft::RandomnessType::Different);
+}
+
+void pop_level() { ft::popDynamicLayerAndDeleteMetadata(); }
+
+torch::Tensor wrap(const torch::Tensor& physical, int64_t level) { return ft::makeBatched(physical, 0, level); }
+
+bool is_wrapped(const torch::Tensor& tensor) { return tensor.defined() && ft::isBatchedTensor(tensor); }
+
+torch::Tensor unwrap(const torch::Tensor& tensor) {
+  const auto* impl = ft::maybeGetBatchedImpl(tensor);
+  return impl->bdim() == 0 ? impl->value() : impl->value().movedim(impl->bdim(), 0);
+}
+
+void reseat(const torch::Tensor& wrapper, const torch::Tensor& physical) {
+  auto* impl = ft::maybeGetBatchedImpl(wrapper);
+  TORCH_INTERNAL_ASSERT(impl != nullptr && impl->bdim() == 0);
+  torch::Tensor held = impl->value();
+  held.set_data(physical);
+  impl->refreshTensorMetadata();
+}
+
+std::optional<torch::Tensor> unwrap_innermost(const torch::Tensor& tensor) {
+  const auto layer = ft::maybeCurrentDynamicLayer();
+  TORCH_INTERNAL_ASSERT(layer.has_value());
+  auto [value, batch_dim] = ft::unwrapTensorAtLevel(tensor, layer->layerId());
+  if (!batch_dim) return std::nullopt;
+  return *batch_dim == 0 ? value : value.movedim(*batch_dim, 0);
+}
+
+torch::Tensor wrap_innermost(const torch::Tensor& physical) {
+  return ft::makeBatched(physical, 0, ft::maybeCurrentDynamicLayer()->layerId());
+}
+
+BelowVmap::BelowVmap()
+    : exclude_(c10::DispatchKeySet({c10::DispatchKey::DeferredInit, c10::DispatchKey::FuncTorchVmapMode,
+                                    c10::DispatchKey::FuncTorchDynamicLayerFrontMode,
+                                    c10::DispatchKey::FuncTorchDynamicLayerBackMode,
+                                    c10::DispatchKey::FuncTorchBatched})) {}
+
+InsideRule::InsideRule() : exclude_(c10::DispatchKeySet({c10::DispatchKey::FuncTorchBatched})) {}
+
+}  // namespace lockstep::functorch

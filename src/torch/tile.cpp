@@ -1,0 +1,217 @@
+#include "torch/tile.h"
+
+#include <set>
+
+#include <lockstep/error.h>
+#include <lockstep/torch/trial_scope.h>
+#include <torch/csrc/autograd/autograd.h>
+
+#include "torch/device_context.h"
+
+namespace lockstep {
+namespace {
+
+/// Examples in one forward pass of an evaluation: enough to amortise dispatch, few enough that activations stay in cache.
+constexpr int64_t kEvaluationBatch = 128;
+
+std::string shape_text(const torch::Tensor& tensor) {
+  std::string out = "[";
+  for (const auto size : tensor.sizes()) out += (out.size() > 1 ? ", " : "") + std::to_string(size);
+  return out + "]";
+}
+
+}  // namespace
+
+Tile::Tile(const TileSource& source, std::span<const int64_t> trials)
+    : device_(source.device),
+      backend_(backend_of(source.device)),
+      context_(device_context(source.device, source.seed)),
+      trials_(trials.begin(), trials.end()),
+      config_(source.configurations, source.settings, trials, source.device) {
+  {
+    TrialScope scope(trials, source.seed, source.device);
+    program_ = source.task.build(config_);
+  }
+  if (!program_.module || !program_.forward || !program_.loss) {
+    throw TaskError("the task built a trial without a module, a forward function or a loss");
+  }
+  if (program_.batch_size < 1) throw TaskError("the task's batch size is " + std::to_string(program_.batch_size));
+  if (program_.n_intervals < 1) throw TaskError("the task trains for " + std::to_string(program_.n_intervals) + " intervals");
+  gather_parameters();
+  for (const auto& buffer : program_.module->named_buffers()) {
+    if (is_batched(buffer.value())) wrapped_rows_.push_back(buffer.value());
+  }
+  n_buffers_ = wrapped_rows_.size();
+  for (const auto& [name, tensor] : config_.tensors()) wrapped_rows_.push_back(tensor);
+}
+
+void Tile::gather_parameters() {
+  std::set<const void*> seen;  // a tied parameter has two names and one place
+  int64_t offset = 0;
+  for (const auto& item : program_.module->named_parameters()) {
+    const torch::Tensor& parameter = item.value();
+    if (!parameter.defined() || !seen.insert(parameter.unsafeGetTensorImpl()).second) continue;
+    if (!is_batched(parameter)) {
+      throw TaskError("parameter '" + item.key() + "' is not per trial: it was made from existing data; create it with a factory "
+                      "(torch::empty, zeros, randn, ...) while the trial is being built");
+    }
+    const torch::Tensor values = physical(parameter);
+    if (values.scalar_type() != torch::kFloat) {
+      throw TaskError("parameter '" + item.key() + "' is " + c10::toString(values.scalar_type()) +
+                      "; trials train in float32");
+    }
+    ParameterPlace place;
+    place.name = item.key();
+    place.wrapper = parameter;
+    place.leaf = values;
+    place.offset = offset;
+    place.size = values.numel() / n_trials();
+    place.trains = parameter.requires_grad();
+    offset += place.size;
+    places_.push_back(std::move(place));
+  }
+  if (places_.empty()) throw TaskError("the task's module has no parameters; register them with register_module or register_parameter");
+
+  torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> columns;
+  for (const auto& place : places_) columns.push_back(place.leaf.detach().reshape({n_trials(), place.size}));
+  parameters_ = torch::cat(columns, 1);
+  bind_parameters();
+  optimizer_ = std::make_unique<RowOptimizer>(program_.optimizer, parameters_);
+}
+
+void Tile::bind_parameters() {
+  torch::NoGradGuard no_grad;
+  for (auto& place : places_) {
+    auto shape = place.leaf.sizes().vec();
+    shape[0] = parameters_.size(0);
+    place.leaf.set_requires_grad(false);
+    replace_physical(place.wrapper, parameters_.narrow(1, place.offset, place.size).view(shape).detach());
+    place.leaf = physical(place.wrapper);
+    place.leaf.set_requires_grad(place.trains);
+  }
+}
+
+torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor& targets) {
+  torch::Tensor loss;
+  {
+    TrialScope scope(n_trials());
+    const torch::Tensor one = program_.loss(program_.forward(inputs), targets);
+    if (!is_batched(one)) throw TaskError("the loss does not depend on the trial's parameters");
+    loss = physical(one);
+  }
+  if (loss.dim() != 1) {
+    throw TaskError("the loss of one trial must be a scalar, but has shape " + shape_text(loss[0]) +
+                    "; reduce it to the mean over the batch");
+  }
+  std::vector<torch::Tensor> leaves;
+  std::vector<const ParameterPlace*> places;
+  for (const auto& place : places_) {
+    if (!place.trains) continue;
+    leaves.push_back(place.leaf);
+    places.push_back(&place);
+  }
+  // The sum over trials, never the mean: each trial's gradient must not know how many others there are.
+  auto gradients = torch::autograd::grad({loss.sum()}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
+  std::vector<GradientSegment> segments;
+  for (size_t i = 0; i < gradients.size(); ++i) {
+    if (!gradients[i].defined()) continue;
+    gradients[i] = gradients[i].contiguous();
+    segments.push_back({gradients[i].const_data_ptr<float>(), places[i]->offset, places[i]->size});
+  }
+  optimizer_->step(backend_, context_, parameters_, segments);
+  return loss.detach();
+}
+
+void Tile::train_epoch(const DataPart& train, const torch::Tensor& order) {
+  program_.module->train(true);
+  for (int64_t begin = 0; begin < train.size(); begin += program_.batch_size) {
+    const torch::Tensor rows = order.narrow(0, begin, std::min(program_.batch_size, train.size() - begin));
+    train_step(train.inputs.index_select(0, rows), train.targets.index_select(0, rows));
+  }
+  ++age_;
+}
+
+std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
+  torch::NoGradGuard no_grad;
+  program_.module->train(false);
+  torch::Tensor sums;
+  int64_t count = 0;
+  for (int64_t begin = 0; begin < part.size(); begin += kEvaluationBatch) {
+    const int64_t size = std::min(kEvaluationBatch, part.size() - begin);
+    torch::Tensor scores;
+    {
+      TrialScope scope(n_trials());
+      const torch::Tensor output = program_.forward(part.inputs.narrow(0, begin, size));
+      scores = metric.per_example(output, part.targets.narrow(0, begin, size));
+      if (!is_batched(scores)) throw TaskError("metric '" + metric.name + "' does not depend on the trial's parameters");
+      scores = physical(scores);
+    }
+    if (scores.dim() < 2 || scores.size(1) != size) {
+      throw TaskError("metric '" + metric.name + "' must give a value per example, but gave shape " + shape_text(scores[0]) +
+                      " for " + std::to_string(size) + " examples");
+    }
+    const torch::Tensor sum = scores.flatten(1).to(torch::kDouble).sum(1);
+    sums = sums.defined() ? sums + sum : sum;
+    count += scores.numel() / n_trials();
+  }
+  const torch::Tensor means = (sums / static_cast<double>(count)).cpu();
+  std::vector<double> out(means.const_data_ptr<double>(), means.const_data_ptr<double>() + means.numel());
+  if (metric.finish) {
+    for (auto& value : out) value = metric.finish(value, part.targets);
+  }
+  return out;
+}
+
+std::vector<torch::Tensor*> Tile::owned_row_tensors() {
+  auto out = optimizer_->row_tensors();
+  out.push_back(&parameters_);
+  return out;
+}
+
+void Tile::keep_slots(std::span<const int64_t> slots) {
+  torch::NoGradGuard no_grad;
+  const torch::Tensor index = torch::tensor(std::vector<int64_t>(slots.begin(), slots.end())).to(device_);
+  for (auto* tensor : owned_row_tensors()) *tensor = tensor->index_select(0, index);
+  for (const auto& wrapper : wrapped_rows_) replace_physical(wrapper, physical(wrapper).index_select(0, index));
+  std::vector<int64_t> kept;
+  for (const auto slot : slots) kept.push_back(trials_[static_cast<size_t>(slot)]);
+  trials_ = std::move(kept);
+  bind_parameters();
+}
+
+void Tile::append(Tile& other) {
+  torch::NoGradGuard no_grad;
+  const auto mine = owned_row_tensors();
+  const auto theirs = other.owned_row_tensors();
+  TORCH_INTERNAL_ASSERT(mine.size() == theirs.size() && wrapped_rows_.size() == other.wrapped_rows_.size() &&
+                        age_ == other.age_);
+  for (size_t i = 0; i < mine.size(); ++i) *mine[i] = torch::cat({*mine[i], *theirs[i]}, 0);
+  for (size_t i = 0; i < wrapped_rows_.size(); ++i) {
+    replace_physical(wrapped_rows_[i], torch::cat({physical(wrapped_rows_[i]), physical(other.wrapped_rows_[i])}, 0));
+  }
+  trials_.insert(trials_.end(), other.trials_.begin(), other.trials_.end());
+  bind_parameters();
+}
+
+std::vector<torch::Tensor> Tile::copy_row(int64_t slot) const {
+  torch::NoGradGuard no_grad;
+  std::vector<torch::Tensor> row{parameters_.narrow(0, slot, 1).clone()};
+  for (size_t i = 0; i < n_buffers_; ++i) row.push_back(physical(wrapped_rows_[i]).narrow(0, slot, 1).clone());
+  return row;
+}
+
+void Tile::restore_row(int64_t slot, std::span<const torch::Tensor> row) {
+  torch::NoGradGuard no_grad;
+  TORCH_INTERNAL_ASSERT(row.size() == n_buffers_ + 1);
+  parameters_.narrow(0, slot, 1).copy_(row[0]);
+  for (size_t i = 0; i < n_buffers_; ++i) physical(wrapped_rows_[i]).narrow(0, slot, 1).copy_(row[i + 1]);
+}
+
+std::vector<std::pair<std::string, torch::Tensor>> Tile::named_parameters() const {
+  std::vector<std::pair<std::string, torch::Tensor>> out;
+  for (const auto& place : places_) out.emplace_back(place.name, place.leaf);
+  return out;
+}
+
+}  // namespace lockstep
