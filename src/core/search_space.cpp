@@ -36,7 +36,9 @@ void check_order(T min_value, T max_value) {
 void check_q(double q, double largest) {
   check_finite("q", q);
   if (q <= 0) refuse("q", text(q) + " is not positive", "write the distance between values, such as 1");
-  if (!std::isfinite(largest / q)) refuse("q", text(q) + " is too small for values up to " + text(largest), "enlarge it");
+  if (!std::isfinite(largest / q)) {
+    refuse("q", text(q) + " is too small for values up to " + text(largest), "enlarge it");
+  }
 }
 
 Distribution make(DistributionKind kind, double a, double b, double q = 0, int64_t count = 0) {

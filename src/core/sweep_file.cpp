@@ -138,7 +138,9 @@ EarlyTermination read_early_termination(const YamlNode& root) {
   static const Names kNow = {"median_stopping", "none"};
   static const Names kLater = {"bandit", "truncation_selection", "successive_halving", "hyperband", "asha", "pbt"};
   static const std::vector<std::pair<std::string, MedianReference>> kReferences = {
-      {"all", MedianReference::kAll}, {"reached", MedianReference::kReached}, {"completed", MedianReference::kCompleted}};
+      {"all", MedianReference::kAll},
+      {"reached", MedianReference::kReached},
+      {"completed", MedianReference::kCompleted}};
   EarlyTermination policy;
   const YamlNode* node = find_value(root, "early_termination");
   if (!node) return policy;

@@ -43,6 +43,22 @@ YamlNode& new_entry(YamlNode& map, const std::string& rest, const Override& over
   return map.children.back();
 }
 
+void set_place(YamlNode& node, const std::string& place) {
+  node.where = {place};
+  for (YamlNode& child : node.children) set_place(child, place);
+}
+
+/// One line of a command: its place is the option, and a line of its own tells nothing.
+YamlNode parse_setting(const Override& override, const std::string& path) {
+  try {
+    YamlNode value = parse_yaml(override.value, place(override), path);
+    set_place(value, place(override));
+    return value;
+  } catch (const InputError& failure) {
+    throw failure.at({place(override)}, "");
+  }
+}
+
 void apply(YamlNode& root, const Override& override) {
   if (override.key.empty() || override.key.front() == '.' || override.key.back() == '.' ||
       override.key.find("..") != std::string::npos) {
@@ -67,15 +83,7 @@ void apply(YamlNode& root, const Override& override) {
     node = next ? next : &new_entry(*node, rest, override, remainder);
     rest = remainder;
   }
-  YamlNode value = parse_yaml(override.value, place(override), node->path);
-  // One line of a command: a line of its own tells nothing.
-  std::vector<YamlNode*> pending = {&value};
-  while (!pending.empty()) {
-    YamlNode* current = pending.back();
-    pending.pop_back();
-    current->where = {place(override)};
-    for (YamlNode& child : current->children) pending.push_back(&child);
-  }
+  YamlNode value = parse_setting(override, node->path);
   value.key = node->key;
   *node = std::move(value);
 }

@@ -10,10 +10,14 @@ namespace {
 
 /// An alias may stand for a tree of aliases, or for the tree that it is part of: small files of no end.
 constexpr int kMaxDepth = 64;
-constexpr int64_t kMaxNodes = 4'000'000;
+constexpr int64_t kMaxNodes = 1'000'000;
 
 std::string element_path(const std::string& list, size_t i) { return list + "[" + std::to_string(i) + "]"; }
 std::string entry_path(const std::string& map, const std::string& key) { return map.empty() ? key : map + "." + key; }
+
+SourceLocation location_of(const std::string& file, const YAML::Mark& mark) {
+  return mark.is_null() ? SourceLocation{file} : SourceLocation{file, mark.line + 1, mark.column + 1};
+}
 
 class TreeBuilder {
  public:
@@ -48,9 +52,7 @@ class TreeBuilder {
   }
 
  private:
-  SourceLocation location(const YAML::Mark& mark) const {
-    return mark.is_null() ? SourceLocation{file_} : SourceLocation{file_, mark.line + 1, mark.column + 1};
-  }
+  SourceLocation location(const YAML::Mark& mark) const { return location_of(file_, mark); }
 
   /// yaml-cpp's tags: "?" plain, "!" quoted, "" null.
   static void check_tag(const YAML::Node& node, const SourceLocation& where, const std::string& path) {
@@ -160,9 +162,7 @@ YamlNode parse_yaml(const std::string& text, const std::string& file, const std:
     }
     return documents.empty() ? null_document(file, path) : TreeBuilder(file).build(documents[0], path);
   } catch (const YAML::Exception& failure) {
-    const SourceLocation where =
-        failure.mark.is_null() ? SourceLocation{file} : SourceLocation{file, failure.mark.line + 1, failure.mark.column + 1};
-    throw InputError(where, path, "is not YAML: " + failure.msg,
+    throw InputError(location_of(file, failure.mark), path, "is not YAML: " + failure.msg,
                      "look at the indentation, colons, quotes and brackets there");
   }
 }

@@ -1,0 +1,124 @@
+#pragma once
+
+#include <algorithm>
+#include <functional>
+#include <map>
+#include <set>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+#include <lockstep/backend.h>
+#include <lockstep/configurations.h>
+#include <lockstep/sweep.h>
+
+namespace lockstep {
+
+using Curve = std::vector<double>;
+using Curves = std::vector<Curve>;
+
+/// Plays recorded curves: trial `first_trial + i` reports `curves[i]`, one value an interval. Throws when the loop
+/// breaks the executor's contract, so a test that gets to its end has checked that too.
+class FakeExecutor : public Executor {
+ public:
+  explicit FakeExecutor(Curves curves, int64_t first_trial = 0)
+      : curves_(std::move(curves)), first_trial_(first_trial) {}
+
+  void start(std::span<const int64_t> trials) override {
+    require(!trials.empty(), "start of nothing");
+    for (const int64_t trial : trials) {
+      require(started.insert(trial).second, "a trial is started twice");
+      running[trial] = 0;
+    }
+    max_running = std::max(max_running, running.size());
+  }
+  int64_t n_intervals(int64_t trial) const override { return static_cast<int64_t>(curve(trial).size()); }
+  std::vector<std::pair<int64_t, double>> train_interval() override {
+    require(!running.empty(), "an interval without trials");
+    ++n_ticks;
+    if (before_interval) before_interval(n_ticks);
+    std::vector<std::pair<int64_t, double>> reports;
+    for (auto& [trial, age] : running) {
+      require(age < n_intervals(trial), "a trial trains beyond its end");
+      reports.emplace_back(trial, curve(trial)[static_cast<size_t>(age++)]);
+    }
+    return reports;
+  }
+  void retire(std::span<const int64_t> trials) override {
+    for (const int64_t trial : trials) require(running.erase(trial) == 1, "a trial is retired that does not run");
+  }
+  void keep(int64_t trial) override {
+    require(running.contains(trial), "weights are kept that are gone");
+    kept.push_back({trial, running[trial], curve(trial)[static_cast<size_t>(running[trial] - 1)]});
+  }
+  std::optional<double> test_kept() override {
+    ++n_tests;
+    require(!kept.empty(), "a test without weights");
+    return kept.back().metric + 1000;
+  }
+
+  std::function<void(int64_t tick)> before_interval;
+  std::set<int64_t> started;
+  std::map<int64_t, int64_t> running;  ///< trial -> age
+  std::vector<BestTrial> kept;
+  size_t max_running = 0;
+  int64_t n_ticks = 0;
+  int64_t n_tests = 0;
+
+ private:
+  static void require(bool holds, const char* what) {
+    if (!holds) throw std::runtime_error(what);
+  }
+  const Curve& curve(int64_t trial) const { return curves_.at(static_cast<size_t>(trial - first_trial_)); }
+
+  Curves curves_;
+  int64_t first_trial_;
+};
+
+/// Writes down what it sees.
+class RecordingObserver : public SweepObserver {
+ public:
+  void on_start(const SweepSpec&, const Configurations& configurations) override {
+    calls += "start" + std::to_string(configurations.n_trials()) + " ";
+  }
+  void on_interval(const IntervalReport& report) override {
+    calls += "interval" + std::to_string(report.tick) + " ";
+    reports.push_back(report);
+    for (const TrialEnd& end : report.ends) {
+      if (!ends.emplace(end.trial, end).second) throw std::runtime_error("a trial ends twice");
+    }
+  }
+  void on_end(const SweepResult&) override { calls += "end "; }
+
+  std::string calls;
+  std::vector<IntervalReport> reports;
+  std::map<int64_t, TrialEnd> ends;
+};
+
+inline SweepSpec loop_spec(Goal goal = Goal::kMaximize, int64_t slots = 0) {
+  SweepSpec spec;
+  spec.objective.goal = goal;
+  spec.objective.primary_metric = "metric";
+  spec.limits.max_concurrent_trials = slots;
+  return spec;
+}
+
+inline SweepSpec with_median(SweepSpec spec, int64_t evaluation_interval = 1, int64_t delay = 0,
+                             MedianReference reference = MedianReference::kAll) {
+  spec.early_termination = {PolicyKind::kMedianStopping, evaluation_interval, delay, reference};
+  return spec;
+}
+
+/// Runs the loop over the host backend.
+inline SweepResult run_loop(const SweepSpec& spec, FakeExecutor& executor, int64_t n_trials,
+                            std::vector<SweepObserver*> observers = {}, const std::atomic<bool>* stop = nullptr,
+                            int64_t first_trial = 0) {
+  SearchSpace space;
+  space.add("x", uniform(0, 1));
+  const Configurations configurations(space, first_trial, n_trials, std::vector<double>(static_cast<size_t>(n_trials)));
+  Context context;
+  context.allocator = &host_backend().allocator();
+  return run_sweep(spec, configurations, executor, host_backend(), context, observers, stop);
+}
+
+}  // namespace lockstep
