@@ -46,7 +46,8 @@ const Backend& load() {
     if (!entry) throw DeviceError("No CUDA backend: " + path + " is not Lockstep's plugin.");
     const char* problem = "";
     if (const Backend* backend = entry(sizeof(Backend), &problem)) return *backend;
-    throw DeviceError("No CUDA backend: " + path + ": " + problem);
+    throw DeviceError("No CUDA backend: " + path + ": " + problem + ". Check the NVIDIA driver with nvidia-smi, or choose "
+                      "`--device cpu`.");
   }
   throw DeviceError("No CUDA backend: " + failures + ". Build Lockstep with nvcc and install the CUDA runtime, or set "
                     "LOCKSTEP_CUDA_LIBRARY to a liblockstep_cuda.so; `--device cpu` needs neither.");

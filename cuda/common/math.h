@@ -126,7 +126,7 @@ LOCKSTEP_HD inline double log_ieee(double x) {
 
 /// The quantile of the standard normal distribution at `p` in (0, 1): Wichura's algorithm AS 241 (PPND16; Applied
 /// Statistics 37, 1988), with an error below kNormalQuantileUlp units in the last place for p >= 1e-300.
-inline constexpr double kNormalQuantileUlp = 6;
+inline constexpr double kNormalQuantileUlp = 8;
 LOCKSTEP_HD inline double normal_quantile(double p) {
   const double q = p - 0.5;
   if (fabs(q) <= 0.425) {

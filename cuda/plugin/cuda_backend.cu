@@ -39,7 +39,7 @@ int count_devices(const char** problem) {
     *problem = cudaGetErrorString(status);
     return 0;
   }
-  if (count == 0) *problem = "no CUDA device";
+  if (count == 0) *problem = "there is no CUDA device";
   return count;
 }
 
@@ -84,7 +84,7 @@ extern "C" __attribute__((visibility("default"))) const lockstep::Backend* locks
     size_t table_size_bytes, const char** problem) {
   using namespace lockstep::on_cuda;
   if (table_size_bytes != sizeof(lockstep::Backend)) {
-    *problem = "it belongs to another version of Lockstep; rebuild it together with the program.";
+    *problem = "it belongs to another version of Lockstep and must be built together with the program";
     return nullptr;
   }
   if (count_devices(problem) == 0) return nullptr;

@@ -1,0 +1,156 @@
+// The elementary functions against libquadmath's, which are exact to far beyond a double.
+#include "cuda/common/math.h"
+
+#include <gtest/gtest.h>
+#include <quadmath.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <random>
+
+namespace lockstep {
+namespace {
+
+constexpr int kPoints = 400'000;  // a second of quadruple precision
+
+/// The largest error of a function over the points it was asked for, in units in the last place.
+class WorstError {
+ public:
+  void add(double x, double result, __float128 exact) {
+    int exponent;
+    std::frexp(static_cast<double>(exact), &exponent);
+    const double ulp = std::ldexp(1.0, std::max(exponent - 53, -1074));
+    const double error = static_cast<double>(fabsq(static_cast<__float128>(result) - exact) / ulp);
+    if (!(error <= worst_)) {
+      worst_ = error;
+      at_ = x;
+    }
+    ++n_points_;
+  }
+  double worst() const { return worst_; }
+  double at() const { return at_; }
+  int n_points() const { return n_points_; }
+
+ private:
+  double worst_ = 0;
+  double at_ = 0;
+  int n_points_ = 0;
+};
+
+#define EXPECT_WORST_BELOW(errors, bound)                                                                        \
+  EXPECT_LT((errors).worst(), bound) << "at " << std::hexfloat << (errors).at();                                 \
+  RecordProperty("worst_ulp", std::to_string((errors).worst()));                                                 \
+  std::cout << "worst error " << (errors).worst() << " ulp over " << (errors).n_points() << " points\n"
+
+TEST(Exp, StaysWithinItsBound) {
+  std::mt19937_64 random(1);
+  WorstError errors;
+  for (const auto& [from, to] : {std::pair{-745.1, 709.78}, {-1.0, 1.0}, {-1e-8, 1e-8}, {-745.1, -707.0}, {-20.0, 20.0}}) {
+    std::uniform_real_distribution<double> points(from, to);
+    for (int i = 0; i < kPoints; ++i) {
+      const double x = points(random);
+      errors.add(x, exp_ieee(x), expq(x));
+    }
+  }
+  EXPECT_WORST_BELOW(errors, kExpUlp);
+}
+
+TEST(Exp, GivesTheLimits) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(exp_ieee(0), 1);
+  EXPECT_EQ(exp_ieee(-0.0), 1);
+  EXPECT_EQ(exp_ieee(infinity), infinity);
+  EXPECT_EQ(exp_ieee(-infinity), 0);
+  EXPECT_EQ(exp_ieee(0x1.62e42fefa39efp+9), 0x1.fffffffffff2ap+1023);  // the last that does not overflow
+  EXPECT_EQ(exp_ieee(0x1.62e42fefa39f0p+9), infinity);
+  EXPECT_EQ(exp_ieee(-745.13), std::numeric_limits<double>::denorm_min());
+  EXPECT_EQ(exp_ieee(-745.14), 0);
+  EXPECT_EQ(exp_ieee(1e300), infinity);
+  EXPECT_EQ(exp_ieee(-1e300), 0);
+  EXPECT_TRUE(std::isnan(exp_ieee(std::nan(""))));
+}
+
+TEST(Log, StaysWithinItsBound) {
+  std::mt19937_64 random(2);
+  std::uniform_real_distribution<double> unit(0, 1);
+  WorstError errors;
+  for (int i = 0; i < kPoints; ++i) {
+    const double any = std::ldexp(1 + unit(random), static_cast<int>(random() % 2046) - 1022);
+    const double near_one = 1 + (unit(random) - 0.5) * std::ldexp(1.0, -static_cast<int>(random() % 50));
+    const double subnormal = unit(random) * std::numeric_limits<double>::min();
+    for (const double x : {any, 0.5 + 1.5 * unit(random), near_one, subnormal}) {
+      if (x != 1 && x > 0) errors.add(x, log_ieee(x), logq(x));
+    }
+  }
+  for (const double x : {std::numeric_limits<double>::denorm_min(), std::numeric_limits<double>::min(),
+                         std::numeric_limits<double>::max(), 0x1.6a09e667f3bccp-1, 0x1.6a09e667f3bcdp-1}) {
+    errors.add(x, log_ieee(x), logq(x));
+  }
+  EXPECT_WORST_BELOW(errors, kLogUlp);
+}
+
+TEST(Log, GivesTheLimits) {
+  const double infinity = std::numeric_limits<double>::infinity();
+  EXPECT_EQ(log_ieee(1), 0);
+  EXPECT_EQ(log_ieee(0), -infinity);
+  EXPECT_EQ(log_ieee(infinity), infinity);
+  EXPECT_TRUE(std::isnan(log_ieee(-1)));
+  EXPECT_TRUE(std::isnan(log_ieee(std::nan(""))));
+}
+
+/// The quantile by Newton's and Halley's method in quadruple precision, from a start that is nearly right.
+__float128 exact_quantile(double p, double start) {
+  const bool upper = p > 0.5;
+  const __float128 target = upper ? 1 - static_cast<__float128>(p) : static_cast<__float128>(p);
+  __float128 x = upper ? -start : start;
+  for (int i = 0; i < 3; ++i) {
+    const __float128 excess = erfcq(-x * M_SQRT1_2q) / 2 - target;
+    const __float128 density = expq(-x * x / 2) * M_2_SQRTPIq * M_SQRT1_2q / 2;
+    const __float128 step = excess / density;
+    x -= step / (1 + x * step / 2);
+  }
+  return upper ? -x : x;
+}
+
+TEST(NormalQuantile, StaysWithinItsBound) {
+  std::mt19937_64 random(3);
+  std::uniform_real_distribution<double> unit(0, 1);
+  WorstError errors;
+  for (int i = 0; i < kPoints / 5; ++i) {
+    const double lower_tail = std::exp(-690 * unit(random));
+    const double upper_tail = 1 - std::exp(-1 - 35 * unit(random));
+    const double centre = 0.5 + (unit(random) - 0.5) * std::ldexp(1.0, -static_cast<int>(random() % 50));
+    for (const double p : {unit(random), lower_tail, upper_tail, centre}) {
+      if (!(p > 0 && p < 1) || p == 0.5) continue;
+      const double x = normal_quantile(p);
+      errors.add(p, x, exact_quantile(p, x));
+    }
+  }
+  for (const double p : {0x1p-53, 1 - 0x1p-53, 1e-300, 0.075, 0.925}) {
+    const double x = normal_quantile(p);
+    errors.add(p, x, exact_quantile(p, x));
+  }
+  EXPECT_WORST_BELOW(errors, kNormalQuantileUlp);
+}
+
+TEST(NormalQuantile, IsSymmetric) {
+  EXPECT_EQ(normal_quantile(0.5), 0);
+  for (const double p : {0x1p-53, 0x1p-20, 0.0625, 0.25, 0.4375}) {
+    EXPECT_EQ(normal_quantile(p), -normal_quantile(1 - p)) << p;
+  }
+}
+
+TEST(IntegerPower, EqualsRepeatedMultiplication) {
+  EXPECT_EQ(integer_power(0.9, 0), 1);
+  EXPECT_EQ(integer_power(0.9, 1), 0.9);
+  EXPECT_EQ(integer_power(0.0, 3), 0);
+  EXPECT_EQ(integer_power(2, 40), 0x1p40);
+  for (const int64_t n : {2, 3, 10, 1000}) {
+    EXPECT_NEAR(integer_power(0.999, n), std::pow(0.999, static_cast<double>(n)), 1e-13) << n;
+  }
+  EXPECT_EQ(integer_power(0.999, int64_t{1} << 40), 0);
+}
+
+}  // namespace
+}  // namespace lockstep
