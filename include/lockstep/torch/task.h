@@ -73,6 +73,8 @@ class Task {
   virtual TrialProgram build(const TrialConfig& config) const = 0;
   virtual const DataSet& data() const = 0;
   virtual const std::vector<Metric>& metrics() const = 0;
+  /// What a user should know of the data, one line each: sizes of the parts, rows left out.
+  virtual std::vector<std::string> notes() const { return {}; }
 };
 
 }  // namespace lockstep
