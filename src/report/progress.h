@@ -1,0 +1,42 @@
+#pragma once
+
+#include <chrono>
+#include <cstdio>
+#include <string>
+
+#include <lockstep/sweep.h>
+
+namespace lockstep {
+
+/// One line of progress, without a line break: done, running, stopped, interval, best, rate, time left.
+std::string progress_line(const IntervalReport& report, const std::string& metric_name);
+
+/// Shows progress on a stream: on a terminal one line that is rewritten, otherwise a line every few seconds.
+class ProgressDisplay : public SweepObserver {
+ public:
+  /// @param live rewrite one line, cut to the terminal's width
+  /// @param seconds_between at least so long between plain lines
+  ProgressDisplay(std::FILE* stream, bool live, double seconds_between = 5);
+  ~ProgressDisplay() override;
+
+  void on_start(const SweepSpec& spec, const Configurations& configurations) override;
+  void on_interval(const IntervalReport& report) override;
+  void on_end(const SweepResult& result) override;
+
+  /// Ends the live line, so that something else can be printed.
+  void break_line();
+
+ private:
+  using Clock = std::chrono::steady_clock;
+  size_t terminal_width() const;
+
+  std::FILE* stream_;
+  bool live_;
+  double seconds_between_;
+  std::string metric_name_;
+  Clock::time_point last_;
+  std::string pending_;    // the newest plain line, if it was not printed
+  bool line_open_ = false;
+};
+
+}  // namespace lockstep

@@ -1,0 +1,116 @@
+#include "report/summary.h"
+
+#include <cmath>
+
+#include "report/format.h"
+
+namespace lockstep {
+namespace {
+
+const char* end_name(SweepEnd end) {
+  switch (end) {
+    case SweepEnd::kTimeout: return "timeout";
+    case SweepEnd::kInterrupted: return "interrupted";
+    case SweepEnd::kCompleted: break;
+  }
+  return "completed";
+}
+
+std::string percent(double share) {
+  char text[16];
+  std::snprintf(text, sizeof text, "%.1f %%", 100 * share);
+  return text;
+}
+
+}  // namespace
+
+nlohmann::ordered_json to_json(const Value& value) { return nlohmann::ordered_json::parse(value.to_json()); }
+
+nlohmann::ordered_json hyperparameters_json(const Configurations& configurations, int64_t trial) {
+  auto out = nlohmann::ordered_json::object();
+  for (int64_t p = 0; p < configurations.space().n_params(); ++p) {
+    out[configurations.space()[p].name] = to_json(configurations.value(trial, p));
+  }
+  return out;
+}
+
+std::string summary_text(const SweepSummary& summary) {
+  const SweepResult& result = summary.result;
+  const Progress& p = result.progress;
+  const std::string& metric = summary.spec.objective.primary_metric;
+  std::string out;
+  if (result.end == SweepEnd::kTimeout) out += "The sweep reached its timeout; what was trained until then counts.\n";
+  if (result.end == SweepEnd::kInterrupted) out += "The sweep was interrupted; what was trained until then counts.\n";
+
+  if (summary.top.empty()) {
+    out += "No trial reported a finite " + metric + ".\n";
+  } else {
+    std::vector<std::vector<std::string>> rows{{"trial", metric, "interval"}};
+    for (const auto& parameter : summary.configurations.space().parameters()) rows[0].push_back(parameter.name);
+    for (const auto& best : summary.top) {
+      rows.push_back({std::to_string(best.trial), format_number(best.metric), std::to_string(best.interval)});
+      for (int64_t i = 0; i < summary.configurations.space().n_params(); ++i) {
+        rows.back().push_back(format_value(summary.configurations.value(best.trial, i)));
+      }
+    }
+    out += "Best configurations\n" + format_table(rows, "  ");
+    out += "\nBest trial " + std::to_string(result.best.trial) + ": validation " + metric + " " +
+           format_number(result.best.metric) + " at interval " + std::to_string(result.best.interval);
+    if (result.test_metric) out += ", test " + metric + " " + format_number(*result.test_metric);
+    out += "\n";
+    const int64_t n_compared = p.n_trials - p.n_waiting;
+    if (n_compared > 1) {
+      out += result.test_metric ? "  (The best of " + format_count(n_compared) + " on validation data is an optimistic figure; the test figure was computed once, for this trial alone.)\n"
+                                : "  (The best of " + format_count(n_compared) + " on validation data is an optimistic figure.)\n";
+    }
+  }
+  out += "\nTrials: " + format_count(p.n_finished) + " finished, " + format_count(p.n_stopped) + " stopped early, " +
+         format_count(p.n_diverged) + " diverged";
+  if (p.n_aborted > 0) out += ", " + format_count(p.n_aborted) + " aborted";
+  if (p.n_waiting > 0) out += ", " + format_count(p.n_waiting) + " never started";
+  out += ".\n";
+  if (summary.spec.early_termination.kind != PolicyKind::kNone) {
+    out += "Stopping saved " + percent(result.savings()) + " of the training: " + format_count(p.trial_intervals) + " of " +
+           format_count(p.trial_intervals_full) + " trial-epochs.\n";
+  }
+  out += "Time: " + format_duration(p.elapsed_s);
+  if (p.elapsed_s > 0) {
+    out += ", " + format_count(static_cast<int64_t>(static_cast<double>(p.trial_intervals) / p.elapsed_s)) + " trial-epochs/s on " + summary.device;
+  }
+  out += ". Seed " + std::to_string(summary.seed) + ".\n";
+  if (!summary.output_dir.empty()) out += "Results: " + summary.output_dir + " (trials.csv, best.json, sweep.db)\n";
+  return out;
+}
+
+nlohmann::ordered_json summary_json(const SweepSummary& summary) {
+  const SweepResult& result = summary.result;
+  const Progress& p = result.progress;
+  nlohmann::ordered_json out;
+  out["end"] = end_name(result.end);
+  out["primary_metric"] = summary.spec.objective.primary_metric;
+  out["goal"] = summary.spec.objective.goal == Goal::kMaximize ? "maximize" : "minimize";
+  if (result.best.trial >= 0) {
+    out["best"] = {{"trial", result.best.trial}, {"interval", result.best.interval}, {"validation", result.best.metric}};
+    out["best"]["test"] = result.test_metric && std::isfinite(*result.test_metric) ? nlohmann::ordered_json(*result.test_metric) : nullptr;
+    out["best"]["hyperparameters"] = hyperparameters_json(summary.configurations, result.best.trial);
+  } else {
+    out["best"] = nullptr;
+  }
+  out["top"] = nlohmann::ordered_json::array();
+  for (const auto& best : summary.top) {
+    out["top"].push_back({{"trial", best.trial}, {"interval", best.interval}, {"validation", best.metric},
+                          {"hyperparameters", hyperparameters_json(summary.configurations, best.trial)}});
+  }
+  out["trials"] = {{"total", p.n_trials},       {"finished", p.n_finished}, {"stopped", p.n_stopped},
+                   {"diverged", p.n_diverged}, {"aborted", p.n_aborted},   {"never_started", p.n_waiting}};
+  out["trial_intervals"] = p.trial_intervals;
+  out["trial_intervals_without_policy"] = p.trial_intervals_full;
+  out["savings"] = result.savings();
+  out["elapsed_s"] = p.elapsed_s;
+  out["seed"] = summary.seed;
+  out["device"] = summary.device;
+  out["output"] = summary.output_dir;
+  return out;
+}
+
+}  // namespace lockstep

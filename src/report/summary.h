@@ -1,0 +1,32 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include <nlohmann/json.hpp>
+
+#include <lockstep/sweep.h>
+
+namespace lockstep {
+
+/// What a sweep came to, for people and for programs.
+struct SweepSummary {
+  const SweepSpec& spec;
+  const Configurations& configurations;
+  const SweepResult& result;
+  std::vector<BestTrial> top;  ///< best first
+  uint64_t seed = 0;
+  std::string device;
+  std::string output_dir;
+};
+
+/// A value as JSON, with its kind.
+nlohmann::ordered_json to_json(const Value& value);
+/// {"lr": 0.01, "hidden": 64} of one trial.
+nlohmann::ordered_json hyperparameters_json(const Configurations& configurations, int64_t trial);
+
+std::string summary_text(const SweepSummary& summary);
+nlohmann::ordered_json summary_json(const SweepSummary& summary);
+
+}  // namespace lockstep
