@@ -1,0 +1,110 @@
+#include "store/export.h"
+
+#include <nlohmann/json.hpp>
+
+#include "store/output_directory.h"
+#include "store/trial_state.h"
+
+namespace lockstep {
+
+using Json = nlohmann::ordered_json;
+
+namespace {
+
+std::string csv_field(const std::string& text) {
+  if (text.find_first_of(",\"\r\n") == std::string::npos) return text;
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"') quoted += '"';
+    quoted += c;
+  }
+  return quoted + '"';
+}
+
+std::string duration(const TrialRecord& trial) {
+  return trial.complete ? timedelta_text(trial.start, *trial.complete) : "";
+}
+
+Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
+
+}  // namespace
+
+std::string optimism_note(int64_t n_trials) {
+  return "The best of " + std::to_string(n_trials) + (n_trials == 1 ? " trial" : " trials") +
+         " on validation data is an optimistic figure; the test metric, where there is one, was computed once, for "
+         "this "
+         "trial alone.";
+}
+
+std::string trials_csv(const SweepRecord& record) {
+  std::string csv = "number,value,state,datetime_start,datetime_complete,duration";
+  for (const Parameter& parameter : record.search_space.parameters()) {
+    csv.append(",").append(csv_field("params_" + parameter.name));
+  }
+  csv += ",intervals,reason\n";
+  for (const TrialRecord& trial : record.trials) {
+    std::vector<std::string> fields = {
+        std::to_string(trial.number), trial.value ? Value(*trial.value).to_json() : "", optuna_state(trial.state),
+        utc_text(trial.start),        trial.complete ? utc_text(*trial.complete) : "",  duration(trial)};
+    for (const Value& value : trial.hyperparameters) fields.push_back(value.to_string());
+    fields.push_back(std::to_string(trial.n_intervals));
+    fields.push_back(trial.reason);
+    for (size_t i = 0; i < fields.size(); ++i) csv.append(i == 0 ? "" : ",").append(csv_field(fields[i]));
+    csv += '\n';
+  }
+  return csv;
+}
+
+Json hyperparameters_json(const SweepRecord& record, const TrialRecord& trial) {
+  Json json = Json::object();
+  for (int64_t column = 0; column < record.search_space.n_params(); ++column) {
+    json[record.search_space[column].name] = Json::parse(trial.hyperparameters[static_cast<size_t>(column)].to_json());
+  }
+  return json;
+}
+
+Json trials_json(const SweepRecord& record) {
+  Json json = Json::array();
+  for (const TrialRecord& trial : record.trials) {
+    Json entry;
+    entry["number"] = trial.number;
+    entry["value"] = optional_number(trial.value);
+    entry["interval"] = trial.value ? Json(trial.best_interval) : Json(nullptr);
+    entry["state"] = optuna_state(trial.state);
+    entry["datetime_start"] = utc_text(trial.start);
+    entry["datetime_complete"] = trial.complete ? Json(utc_text(*trial.complete)) : Json(nullptr);
+    entry["duration"] = trial.complete ? Json(duration(trial)) : Json(nullptr);
+    entry["hyperparameters"] = hyperparameters_json(record, trial);
+    entry["intervals"] = trial.n_intervals;
+    entry["reason"] = trial.reason;
+    json.push_back(std::move(entry));
+  }
+  return json;
+}
+
+Json best_json(const SweepRecord& record) {
+  const TrialRecord* best = record.best();
+  Json json;
+  json["trial"] = best ? Json(best->number) : Json(nullptr);
+  json["metric"] = record.primary_metric;
+  json["goal"] = record.goal == Goal::kMaximize ? "maximize" : "minimize";
+  json["value"] = best ? Json(*best->value) : Json(nullptr);
+  json["interval"] = best ? Json(best->best_interval) : Json(nullptr);
+  json["test_metric"] = optional_number(record.test_value);
+  json["hyperparameters"] = best ? hyperparameters_json(record, *best) : Json::object();
+  json["seed"] = record.seed;
+  json["n_trials"] = record.trials.size();
+  json["note"] = best ? optimism_note(static_cast<int64_t>(record.trials.size())) : "no trial reported a finite metric";
+  return json;
+}
+
+std::string json_text(const Json& json, int indent) {
+  return json.dump(indent, ' ', false, Json::error_handler_t::replace);
+}
+
+void export_results(const SweepRecord& record) {
+  write_file_atomically(record.directory, kTrialsFile, trials_csv(record));
+  write_file_atomically(record.directory, kBestFile, json_text(best_json(record)) + "\n");
+}
+
+}  // namespace lockstep

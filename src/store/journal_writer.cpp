@@ -1,0 +1,221 @@
+#include "store/journal_writer.h"
+
+#include <cmath>
+#include <filesystem>
+#include <utility>
+
+#include <nlohmann/json.hpp>
+
+#include "store/optuna_distribution.h"
+#include "store/schema.h"
+#include "store/search_space_json.h"
+#include "store/trial_state.h"
+
+namespace lockstep {
+
+namespace {
+
+constexpr int64_t kStudyId = 1;
+/// Readers never block the writer; a program that writes (Optuna adding a note, say) does, for a moment.
+constexpr int kBusyTimeoutMs = 60'000;
+
+/// Optuna counts rows from 1 and trials from 0.
+int64_t row_id(int64_t trial) { return trial + 1; }
+
+Database& with_tables(Database& database) {
+  database.set_busy_timeout(kBusyTimeoutMs);
+  // A file system without shared memory keeps its usual journal, which is as safe and slower.
+  database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
+  create_tables(database);
+  return database;
+}
+
+std::string json_text(const nlohmann::json& json) {
+  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+}
+
+const char* end_name(SweepEnd end) {
+  switch (end) {
+    case SweepEnd::kCompleted: return "completed";
+    case SweepEnd::kTimeout: return "timeout";
+    case SweepEnd::kInterrupted: return "interrupted";
+  }
+  return "completed";
+}
+
+void bind_metric(Statement& statement, int index, double metric) {
+  if (std::isfinite(metric)) {
+    statement.bind(index, metric);
+  } else {
+    statement.bind_null(index);
+  }
+}
+
+}  // namespace
+
+JournalWriter::JournalWriter(const std::string& path, RunInfo info)
+    : info_(std::move(info)),
+      database_(path, Database::Mode::kCreate),
+      insert_trial_(
+          with_tables(database_),
+          "INSERT INTO trials (trial_id, number, study_id, state, datetime_start) VALUES (?, ?, 1, 'RUNNING', ?)"),
+      insert_param_(
+          database_,
+          "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?)"),
+      insert_metric_(
+          database_,
+          "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) "
+          "VALUES (?, ?, ?, ?)"),
+      insert_event_(
+          database_,
+          "INSERT INTO lockstep_events (trial_id, interval, decision, value, threshold, reason, \"datetime\") "
+          "VALUES (?, ?, ?, ?, ?, ?, ?)"),
+      complete_trial_(database_, "UPDATE trials SET state = ?, datetime_complete = ? WHERE trial_id = ?"),
+      // The best of any interval. Which of the two is the better one is said when the goal is known.
+      insert_value_(database_,
+                    "INSERT INTO trial_values (trial_id, objective, value, value_type) "
+                    "SELECT trial_id, 0, CASE (SELECT direction FROM study_directions) WHEN 'MAXIMIZE' "
+                    "THEN max(intermediate_value) ELSE min(intermediate_value) END, 'FINITE' "
+                    "FROM trial_intermediate_values WHERE trial_id = ? GROUP BY trial_id"),
+      update_progress_(database_,
+                       "UPDATE lockstep_sweep SET elapsed_s = ?, trial_intervals = ?, trial_intervals_full = ?") {}
+
+void JournalWriter::begin() { database_.execute("BEGIN IMMEDIATE"); }
+void JournalWriter::commit() { database_.execute("COMMIT"); }
+
+void JournalWriter::write_start(UtcTime time, const SweepSpec& spec, const Configurations& configurations) {
+  configurations_ = configurations;
+  last_report_ = time;
+  for (const Parameter& parameter : configurations.space().parameters()) {
+    distributions_.push_back(optuna_distribution_json(parameter.distribution));
+  }
+  const bool maximize = spec.objective.goal == Goal::kMaximize;
+  std::string name = spec.display_name.empty() ? std::filesystem::path(spec.file).stem().string() : spec.display_name;
+  if (name.empty()) name = "sweep";
+
+  Statement(database_, "INSERT INTO studies VALUES (?, ?)").bind(1, kStudyId).bind(2, name).run();
+  Statement(database_, "INSERT INTO study_directions (direction, study_id, objective) VALUES (?, ?, 0)")
+      .bind(1, std::string(maximize ? "MAXIMIZE" : "MINIMIZE"))
+      .bind(2, kStudyId)
+      .run();
+  Statement(database_,
+            "INSERT INTO study_system_attributes (study_id, \"key\", value_json) VALUES (?, 'study:metric_names', ?)")
+      .bind(1, kStudyId)
+      .bind(2, json_text(nlohmann::json::array({spec.objective.primary_metric})))
+      .run();
+  Statement(database_,
+            "INSERT INTO study_user_attributes (study_id, \"key\", value_json) VALUES (?, 'lockstep:search_space', ?)")
+      .bind(1, kStudyId)
+      .bind(2, search_space_to_json(configurations.space()))
+      .run();
+  Statement(
+      database_,
+      "INSERT INTO lockstep_sweep (study_id, layout_version, lockstep_version, torch_version, device, seed, spec_file, "
+      "spec_text, display_name, goal, primary_metric, n_trials, notes_json, datetime_start) "
+      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      .bind(1, kStudyId)
+      .bind(2, kLayoutVersion)
+      .bind(3, info_.lockstep_version)
+      .bind(4, info_.torch_version)
+      .bind(5, info_.device)
+      .bind(6, static_cast<int64_t>(info_.seed))
+      .bind(7, spec.file)
+      .bind(8, spec.text)
+      .bind(9, name)
+      .bind(10, std::string(maximize ? "maximize" : "minimize"))
+      .bind(11, spec.objective.primary_metric)
+      .bind(12, configurations.n_trials())
+      .bind(13, json_text(info_.notes))
+      .bind(14, utc_text(time))
+      .run();
+}
+
+void JournalWriter::write_interval(UtcTime time, const IntervalReport& report) {
+  for (const int64_t trial : report.started) insert_trial(trial);
+  for (const MetricReport& metric : report.metrics) insert_metric(metric);
+  for (const TrialEnd& end : report.ends) end_trial(time, end);
+  update_progress(report.progress);
+  last_report_ = time;
+}
+
+void JournalWriter::insert_trial(int64_t trial) {
+  insert_trial_.bind(1, row_id(trial)).bind(2, trial).bind(3, utc_text(last_report_)).run();
+  const SearchSpace& space = configurations_.space();
+  for (int64_t column = 0; column < space.n_params(); ++column) {
+    insert_param_.bind(1, row_id(trial))
+        .bind(2, space[column].name)
+        .bind(3, configurations_.draw(trial, column))
+        .bind(4, distributions_[static_cast<size_t>(column)])
+        .run();
+  }
+}
+
+void JournalWriter::insert_metric(const MetricReport& report) {
+  static const std::string kFinite = "FINITE", kNan = "NAN", kPositive = "INF_POS", kNegative = "INF_NEG";
+  const double metric = report.metric;
+  insert_metric_.bind(1, row_id(report.trial)).bind(2, report.interval);
+  bind_metric(insert_metric_, 3, metric);
+  insert_metric_.bind(4, std::isfinite(metric) ? kFinite
+                         : std::isnan(metric)  ? kNan
+                         : metric > 0          ? kPositive
+                                               : kNegative);
+  insert_metric_.run();
+}
+
+void JournalWriter::end_trial(UtcTime time, const TrialEnd& end) {
+  complete_trial_.bind(1, std::string(optuna_state(end.state)))
+      .bind(2, utc_text(time))
+      .bind(3, row_id(end.trial))
+      .run();
+  insert_event_.bind(1, row_id(end.trial)).bind(2, end.interval).bind(3, std::string(state_word(end.state)));
+  bind_metric(insert_event_, 4, end.metric);
+  if (end.state == TrialState::kStopped) {
+    bind_metric(insert_event_, 5, end.threshold);
+  } else {
+    insert_event_.bind_null(5);
+  }
+  insert_event_.bind(6, end.reason).bind(7, utc_text(time)).run();
+  // A trial that Optuna calls failed must have no value.
+  if (end.state == TrialState::kFinished || end.state == TrialState::kStopped)
+    insert_value_.bind(1, row_id(end.trial)).run();
+}
+
+void JournalWriter::update_progress(const Progress& progress) {
+  update_progress_.bind(1, progress.elapsed_s)
+      .bind(2, progress.trial_intervals)
+      .bind(3, progress.trial_intervals_full)
+      .run();
+}
+
+void JournalWriter::write_end_state(UtcTime time, const std::string& state, const std::string* failure) {
+  Statement update(database_, "UPDATE lockstep_sweep SET datetime_end = ?, end_state = ?, failure = ?");
+  update.bind(1, utc_text(time)).bind(2, state);
+  if (failure) update.bind(3, *failure);
+  update.run();
+}
+
+void JournalWriter::write_end(UtcTime time, const SweepResult& result) {
+  update_progress(result.progress);
+  write_end_state(time, end_name(result.end), nullptr);
+  if (!result.test_metric || !std::isfinite(*result.test_metric)) return;
+  Statement(database_, "UPDATE lockstep_sweep SET test_value = ?").bind(1, *result.test_metric).run();
+}
+
+void JournalWriter::write_failure(UtcTime time, const std::string& failure) {
+  write_end_state(time, "failed", &failure);
+  Statement(database_, "UPDATE trials SET state = 'FAIL', datetime_complete = ? WHERE state = 'RUNNING'")
+      .bind(1, utc_text(time))
+      .run();
+}
+
+void JournalWriter::finish() {
+  // Another connection keeps the write-ahead log in use; SQLite folds it in when that one closes.
+  database_.set_busy_timeout(0);
+  try {
+    database_.execute("PRAGMA journal_mode=DELETE");
+  } catch (const OutputError&) {
+    database_.execute("PRAGMA wal_checkpoint(PASSIVE)");
+  }
+}
+
+}  // namespace lockstep

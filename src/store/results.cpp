@@ -1,0 +1,189 @@
+#include "store/results.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <map>
+
+#include <nlohmann/json.hpp>
+
+#include "store/output_directory.h"
+#include "store/schema.h"
+#include "store/search_space_json.h"
+#include "store/sqlite.h"
+#include "store/trial_state.h"
+
+namespace lockstep {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr const char* kCure = "; name a folder that `lockstep run` wrote, such as the one given to --output";
+constexpr int kBusyTimeoutMs = 10'000;
+
+std::string find_database(const std::string& directory) {
+  std::error_code ignored;
+  const fs::path path(directory);
+  if (!fs::exists(path, ignored)) throw OutputError(directory + ": no such folder" + kCure);
+  if (!fs::is_directory(path, ignored)) throw OutputError(directory + ": it is a file, not a folder" + kCure);
+  const fs::path database = path / kDatabaseFile;
+  if (!fs::exists(database, ignored)) throw OutputError(directory + ": it holds no " + kDatabaseFile + kCure);
+  return database.string();
+}
+
+/// Refuses another program's database before any of our queries could fail on it.
+void check_is_ours(Database& database) {
+  try {
+    if (database.query_text("SELECT name FROM sqlite_master WHERE name = 'lockstep_sweep'")) return;
+  } catch (const OutputError& failure) {
+    throw OutputError(std::string(failure.what()) + kCure);
+  }
+  throw OutputError(database.path() + ": it is not a Lockstep database" + kCure);
+}
+
+RecordedEnd parse_end(const std::string& name) {
+  static const std::map<std::string, RecordedEnd> kEnds = {{"completed", RecordedEnd::kCompleted},
+                                                           {"timeout", RecordedEnd::kTimeout},
+                                                           {"interrupted", RecordedEnd::kInterrupted},
+                                                           {"failed", RecordedEnd::kFailed}};
+  const auto found = kEnds.find(name);
+  return found == kEnds.end() ? RecordedEnd::kNone : found->second;
+}
+
+void read_sweep(Database& database, SweepRecord& record) {
+  Statement query(
+      database,
+      "SELECT layout_version, lockstep_version, torch_version, device, seed, spec_file, spec_text, display_name, "
+      "goal, primary_metric, n_trials, notes_json, datetime_start, end_state, failure, elapsed_s, trial_intervals, "
+      "trial_intervals_full, test_value FROM lockstep_sweep");
+  if (!query.step()) {
+    throw OutputError(database.path() +
+                      ": it holds no sweep: the run was killed before it began; run it again with --overwrite");
+  }
+  if (query.integer(0) > kLayoutVersion) {
+    throw OutputError(database.path() + ": it was written by Lockstep " + query.text(1) +
+                      ", whose tables this version does not know; read it with that version or a later one");
+  }
+  record.lockstep_version = query.text(1);
+  record.torch_version = query.text(2);
+  record.device = query.text(3);
+  record.seed = static_cast<uint64_t>(query.integer(4));
+  record.spec_file = query.text(5);
+  record.spec_text = query.text(6);
+  record.display_name = query.text(7);
+  record.goal = query.text(8) == "minimize" ? Goal::kMinimize : Goal::kMaximize;
+  record.primary_metric = query.text(9);
+  record.n_trials = query.integer(10);
+  record.notes = nlohmann::json::parse(query.text(11)).get<std::vector<std::string>>();
+  record.start = parse_utc(query.text(12));
+  record.end = parse_end(query.text(13));
+  record.failure = query.text(14);
+  record.elapsed_s = query.real(15);
+  record.trial_intervals = query.integer(16);
+  record.trial_intervals_full = query.integer(17);
+  if (!query.is_null(18)) record.test_value = query.real(18);
+  const auto space =
+      database.query_text("SELECT value_json FROM study_user_attributes WHERE \"key\" = 'lockstep:search_space'");
+  record.search_space = search_space_from_json(space.value_or("[]"));
+}
+
+/// Trials by number, and where the row of a trial is.
+std::map<int64_t, size_t> read_trials(Database& database, SweepRecord& record) {
+  std::map<int64_t, size_t> index;
+  Statement query(
+      database,
+      "SELECT trials.trial_id, number, state, datetime_start, datetime_complete, decision, reason FROM trials "
+      "LEFT JOIN lockstep_events USING (trial_id) ORDER BY number");
+  while (query.step()) {
+    TrialRecord trial;
+    trial.number = query.integer(1);
+    trial.state = parse_state(query.text(2), query.text(5));
+    trial.start = parse_utc(query.text(3));
+    if (!query.is_null(4)) trial.complete = parse_utc(query.text(4));
+    trial.reason = query.text(6);
+    if (trial.reason.empty() && trial.state == TrialState::kAborted) trial.reason = "aborted: the sweep failed";
+    trial.hyperparameters.resize(static_cast<size_t>(record.search_space.n_params()));
+    index[query.integer(0)] = record.trials.size();
+    record.trials.push_back(std::move(trial));
+  }
+  return index;
+}
+
+void read_hyperparameters(Database& database, const std::map<int64_t, size_t>& index, SweepRecord& record) {
+  Statement query(database, "SELECT trial_id, param_name, param_value FROM trial_params");
+  while (query.step()) {
+    const auto trial = index.find(query.integer(0));
+    const auto column = record.search_space.find(query.text(1));
+    if (trial == index.end() || !column) continue;
+    record.trials[trial->second].hyperparameters[static_cast<size_t>(*column)] =
+        record.search_space[*column].distribution.decode(query.real(2));
+  }
+}
+
+void read_metrics(Database& database, const std::map<int64_t, size_t>& index, SweepRecord& record) {
+  Statement query(database,
+                  "SELECT trial_id, step, intermediate_value FROM trial_intermediate_values ORDER BY trial_id, step");
+  while (query.step()) {
+    const auto found = index.find(query.integer(0));
+    if (found == index.end()) continue;
+    TrialRecord& trial = record.trials[found->second];
+    ++trial.n_intervals;
+    if (query.is_null(2)) continue;
+    const double metric = query.real(2);
+    if (trial.value && (record.goal == Goal::kMaximize ? metric <= *trial.value : metric >= *trial.value)) continue;
+    trial.value = metric;
+    trial.best_interval = query.integer(1);
+  }
+}
+
+}  // namespace
+
+std::vector<const TrialRecord*> SweepRecord::ranking(size_t n) const {
+  std::vector<const TrialRecord*> result;
+  for (const TrialRecord& trial : trials) {
+    if (trial.value) result.push_back(&trial);
+  }
+  n = std::min(n, result.size());
+  const double sign = goal == Goal::kMaximize ? -1 : 1;
+  std::partial_sort(result.begin(), result.begin() + static_cast<std::ptrdiff_t>(n), result.end(),
+                    [sign](const TrialRecord* a, const TrialRecord* b) {
+                      if (*a->value != *b->value) return sign * *a->value < sign * *b->value;
+                      return a->number < b->number;
+                    });
+  result.resize(n);
+  return result;
+}
+
+const TrialRecord* SweepRecord::best() const {
+  const auto first = ranking(1);
+  return first.empty() ? nullptr : first.front();
+}
+
+int64_t SweepRecord::count(TrialState state) const {
+  return std::count_if(trials.begin(), trials.end(),
+                       [state](const TrialRecord& trial) { return trial.state == state; });
+}
+
+double SweepRecord::savings() const {
+  if (trial_intervals_full == 0) return 0;
+  return 1 - static_cast<double>(trial_intervals) / static_cast<double>(trial_intervals_full);
+}
+
+SweepRecord load_results(const std::string& directory) {
+  const std::string path = find_database(directory);
+  Database database(path, Database::Mode::kRead);
+  database.set_busy_timeout(kBusyTimeoutMs);
+  check_is_ours(database);
+  SweepRecord record;
+  record.directory = directory;
+  // One snapshot, or a running sweep could add a report between two queries.
+  database.execute("BEGIN");
+  read_sweep(database, record);
+  const std::map<int64_t, size_t> index = read_trials(database, record);
+  read_hyperparameters(database, index, record);
+  read_metrics(database, index, record);
+  database.execute("COMMIT");
+  return record;
+}
+
+}  // namespace lockstep

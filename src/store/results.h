@@ -1,0 +1,74 @@
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include <lockstep/backend.h>
+#include <lockstep/search_space.h>
+#include <lockstep/sweep_spec.h>
+
+#include "store/utc_time.h"
+
+namespace lockstep {
+
+/// One trial, as the journal has it.
+struct TrialRecord {
+  int64_t number = 0;
+  TrialState state = TrialState::kRunning;
+  UtcTime start;
+  std::optional<UtcTime> complete;
+  int64_t n_intervals = 0;             ///< reported
+  std::optional<double> value;         ///< best metric of any interval; none when every report was not finite
+  int64_t best_interval = 0;           ///< the first that reported `value`
+  std::string reason;                  ///< why it ended; "" while it has not
+  std::vector<Value> hyperparameters;  ///< in the search space's order
+};
+
+enum class RecordedEnd {
+  kNone,  ///< still running, or killed
+  kCompleted,
+  kTimeout,
+  kInterrupted,
+  kFailed,
+};
+
+/// A sweep's results, read from its folder.
+struct SweepRecord {
+  std::string directory;
+  std::string display_name;
+  std::string spec_file;
+  std::string spec_text;
+  Goal goal = Goal::kMaximize;
+  std::string primary_metric;
+  SearchSpace search_space;
+  int64_t n_trials = 0;  ///< asked for; `trials` are those that were started
+  uint64_t seed = 0;
+  std::string device;
+  std::string lockstep_version;
+  std::string torch_version;
+  std::vector<std::string> notes;
+  UtcTime start;
+  RecordedEnd end = RecordedEnd::kNone;
+  std::string failure;  ///< kFailed only
+  double elapsed_s = 0;
+  int64_t trial_intervals = 0;
+  int64_t trial_intervals_full = 0;  ///< without a policy (`Progress::trial_intervals_full`)
+  std::optional<double> test_value;  ///< of the best trial
+  std::vector<TrialRecord> trials;   ///< by number
+
+  /// Trials with a value, the best first; ties by number. At most `n`.
+  std::vector<const TrialRecord*> ranking(size_t n) const;
+  /// The first of the ranking, or nullptr.
+  const TrialRecord* best() const;
+  int64_t count(TrialState state) const;
+  /// 1 - trained / without a policy.
+  double savings() const;
+};
+
+/// Reads the results of a finished, running or killed sweep. Throws OutputError, with the cure, when there is no such
+/// folder, no sweep.db in it, or it is not Lockstep's.
+SweepRecord load_results(const std::string& directory);
+
+}  // namespace lockstep

@@ -1,0 +1,14 @@
+#pragma once
+
+#include "store/sqlite.h"
+
+namespace lockstep {
+
+/// Version of the `lockstep_` tables. A reader refuses a higher one.
+inline constexpr int64_t kLayoutVersion = 1;
+
+/// Creates the tables in an empty database: Optuna's (schema 12, so Optuna 4 and 5 and optuna-dashboard open the file)
+/// and our own, prefixed `lockstep_`. `docs/results.md` describes them.
+void create_tables(Database& database);
+
+}  // namespace lockstep
