@@ -1,0 +1,47 @@
+#include <memory>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/commands.h"
+#include "report/format.h"
+#include "store/export.h"
+
+namespace lockstep::cli {
+namespace {
+
+void best(const std::string& directory, const std::string& format) {
+  const SweepRecord record = load_results(directory);
+  if (format == "json") {
+    print(json_text(best_json(record)) + "\n");
+    return;
+  }
+  const TrialRecord* trial = record.best();
+  if (trial == nullptr) {
+    print("No trial has reported a finite " + record.primary_metric + ".\n");
+    return;
+  }
+  std::string out = "Trial " + std::to_string(trial->number) + "\n";
+  std::vector<std::vector<std::string>> rows{
+      {"validation " + record.primary_metric, format_number(*trial->value) + " at interval " + std::to_string(trial->best_interval)}};
+  if (record.test_value) rows.push_back({"test " + record.primary_metric, format_number(*record.test_value)});
+  for (int64_t p = 0; p < record.search_space.n_params(); ++p) {
+    rows.push_back({record.search_space[p].name, trial->hyperparameters[static_cast<size_t>(p)].to_string()});
+  }
+  out += format_table(rows, "  ");
+  if (record.trials.size() > 1) out += optimism_note(record) + "\n";
+  print(out);
+}
+
+}  // namespace
+
+void add_best(CLI::App& app) {
+  auto directory = std::make_shared<std::string>();
+  auto format = std::make_shared<std::string>("text");
+  auto* command = app.add_subcommand("best", "show a sweep's best trial");
+  command->add_option("DIR", *directory, "folder of a sweep's results")->required();
+  command->add_option("--format", *format, "text or json")->check(CLI::IsMember({"text", "json"}))->capture_default_str();
+  command->footer("Example:\n  lockstep best lockstep-results/digits_mlp-20260101-120000");
+  command->callback([directory, format] { best(*directory, *format); });
+}
+
+}  // namespace lockstep::cli

@@ -1,0 +1,83 @@
+#include <csignal>
+#include <cstdio>
+#include <exception>
+
+#include <lockstep/error.h>
+
+#include "cli/commands.h"
+
+namespace lockstep::cli {
+
+void print(const std::string& text) {
+  std::fwrite(text.data(), 1, text.size(), stdout);
+  std::fflush(stdout);
+}
+
+void SweepFileOptions::add_to(CLI::App& command) {
+  command.add_option("FILE", file, "sweep file (YAML, Azure ML's sweep-job schema)")->required();
+  command.add_option("--set", set, "change a value of the file: a dotted path and a YAML value; may be repeated")
+      ->type_name("KEY=VALUE")
+      ->allow_extra_args(false);
+  command.add_option("--seed", seed, "seed of everything random, instead of sampling_algorithm.seed")->type_name("N");
+  command.add_option("--max-total-trials", max_total_trials, "instead of limits.max_total_trials")->type_name("N");
+}
+
+SweepSpec SweepFileOptions::load() const {
+  std::vector<Override> overrides;
+  for (const auto& text : set) overrides.push_back(parse_override(text));
+  if (!max_total_trials.empty()) overrides.push_back({"limits.max_total_trials", max_total_trials});
+  if (!seed.empty()) overrides.push_back({"sampling_algorithm.seed", seed});
+  return load_sweep_file(file, overrides);
+}
+
+namespace {
+
+int report(const char* kind, const char* message, ExitCode code) {
+  std::fprintf(stderr, "lockstep: %s: %s\n", kind, message);
+  return static_cast<int>(code);
+}
+
+int run(int argc, char** argv) {
+  CLI::App app("Trains thousands of hyperparameter configurations as one batched model.", "lockstep");
+  app.set_version_flag("--version", std::string("lockstep ") + LOCKSTEP_VERSION);
+  app.require_subcommand(1);
+  app.footer(
+      "Examples:\n"
+      "  lockstep run examples/digits_mlp.yml\n"
+      "  lockstep run sweep.yml --seed 7 --set limits.max_total_trials=200 --output results\n"
+      "  lockstep best results\n"
+      "  lockstep trials results --format csv > trials.csv\n\n"
+      "Exit codes: 0 success, 1 internal error, 2 wrong command line, 3 wrong sweep file, 4 unusable data,\n"
+      "5 results cannot be written or read, 6 device not there, 7 training task failed, 130 interrupted.\n"
+      "'lockstep COMMAND --help' tells more about a command.");
+  add_run(app);
+  add_validate(app);
+  add_best(app);
+  add_trials(app);
+  add_info(app);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace lockstep::cli
+
+int main(int argc, char** argv) {
+  std::signal(SIGPIPE, SIG_IGN);  // `lockstep trials ... | head` is no failure
+  using namespace lockstep;
+  try {
+    return cli::run(argc, argv);
+  } catch (const cli::ExitRequest& request) {
+    return request.code;
+  } catch (const Error& error) {
+    return cli::report("error", error.what(), error.exit_code());
+  } catch (const std::bad_alloc&) {
+    return cli::report("error", "out of memory; lower limits.max_concurrent_trials", ExitCode::kDevice);
+  } catch (const std::exception& error) {
+    return cli::report("internal error, please report it", error.what(), ExitCode::kInternal);
+  }
+}

@@ -1,0 +1,70 @@
+#include "cli/training.h"
+
+#include <lockstep/error.h>
+#include <lockstep/torch/device.h>
+#include <lockstep/torch/executor.h>
+
+#include "models/task_registry.h"
+
+namespace lockstep::cli {
+
+struct Training::State {
+  State(const SweepSpec& spec, const Configurations& configurations, const Device& wanted, uint64_t seed, int n_threads,
+        int64_t tile_size)
+      : device(wanted), seed(seed), task(make_task(spec)) {
+    TorchExecutorOptions options;
+    options.device = torch_device(wanted);
+    options.n_threads = n_threads;
+    options.tile_size = tile_size;
+    options.seed = seed;
+    executor = make_torch_executor(*task, configurations, spec.trial, spec.objective, options);
+  }
+  Device device;
+  uint64_t seed;
+  std::unique_ptr<Task> task;
+  std::unique_ptr<Executor> executor;
+};
+
+Training::Training(const SweepSpec& spec, const Configurations& configurations, const Device& device, uint64_t seed,
+                   int n_threads, int64_t tile_size)
+    : state_(std::make_unique<State>(spec, configurations, device, seed, n_threads, tile_size)) {}
+Training::~Training() = default;
+
+Executor& Training::executor() { return *state_->executor; }
+const Backend& Training::backend() const { return backend_for(state_->device.kind); }
+
+Context Training::context() const {
+  Context context;
+  context.device = state_->device;
+  context.seed = state_->seed;
+  return context;
+}
+
+std::vector<std::string> Training::notes() const {
+  auto out = state_->task->notes();
+  const auto more = state_->executor->notes();
+  out.insert(out.end(), more.begin(), more.end());
+  return out;
+}
+
+Device choose_device(const std::string& text, std::string& why) {
+  const auto wanted = parse_device(text);
+  if (wanted) {
+    torch_device(*wanted);
+    return *wanted;
+  }
+  try {
+    const Device cuda{DeviceKind::kCuda, 0};
+    torch_device(cuda);
+    why = "chosen by auto";
+    return cuda;
+  } catch (const DeviceError& error) {
+    why = std::string("chosen by auto; no CUDA: ") + error.what();
+    return {};
+  }
+}
+
+std::string torch_version() { return libtorch_version(); }
+std::string torch_path() { return libtorch_path(); }
+
+}  // namespace lockstep::cli

@@ -1,0 +1,43 @@
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include <lockstep/backend.h>
+#include <lockstep/configurations.h>
+#include <lockstep/executor.h>
+#include <lockstep/sweep_spec.h>
+
+namespace lockstep::cli {
+
+/// The sweep file's task on a device, ready to train: the part of the program that sees LibTorch, behind a plain face.
+class Training {
+ public:
+  /// Reads the data and builds one trial of each cohort. The spec and the configurations must outlive it.
+  /// @param n_threads 0: one a core
+  /// @param tile_size 0: planned
+  Training(const SweepSpec& spec, const Configurations& configurations, const Device& device, uint64_t seed,
+           int n_threads, int64_t tile_size);
+  ~Training();
+
+  Executor& executor();
+  const Backend& backend() const;
+  Context context() const;
+  /// What a user should know: sizes of the data's parts, cohorts.
+  std::vector<std::string> notes() const;
+
+ private:
+  struct State;
+  std::unique_ptr<State> state_;
+};
+
+/// "auto" becomes cuda:0 if the CUDA backend, LibTorch's CUDA part and a device are there, else the CPU, and `why` says so; any other
+/// text is taken at its word and throws DeviceError where it cannot be had.
+Device choose_device(const std::string& text, std::string& why);
+
+std::string torch_version();
+std::string torch_path();
+
+}  // namespace lockstep::cli

@@ -1,0 +1,35 @@
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/training.h"
+
+namespace lockstep::cli {
+namespace {
+
+void validate(const SweepFileOptions& options) {
+  const SweepSpec spec = options.load();
+  Context context;
+  context.seed = spec.sampling.seed.value_or(0);
+  const Configurations configurations =
+      sample_random(host_backend(), context, spec.search_space, 0, spec.limits.max_total_trials);
+  const Training training(spec, configurations, Device{}, context.seed, 0, 0);
+  print(options.file + ": valid. " + std::to_string(spec.search_space.n_params()) + " hyperparameters, " +
+        std::to_string(spec.limits.max_total_trials) + " trials, " + spec.objective.primary_metric + " to " +
+        (spec.objective.goal == Goal::kMaximize ? "maximize" : "minimize") + ".\n");
+  for (const auto& note : training.notes()) print("  " + note + "\n");
+}
+
+}  // namespace
+
+void add_validate(CLI::App& app) {
+  auto options = std::make_shared<SweepFileOptions>();
+  auto* command = app.add_subcommand("validate", "check a sweep file without running it");
+  options->add_to(*command);
+  command->footer(
+      "Checks the file, the data and the metric, and trains one trial of each kind for one step.\n\n"
+      "Example:\n"
+      "  lockstep validate sweep.yml --set trial.dataset=letter");
+  command->callback([options] { validate(*options); });
+}
+
+}  // namespace lockstep::cli
