@@ -28,7 +28,7 @@ void best(const std::string& directory, const std::string& format) {
     rows.push_back({record.search_space[p].name, trial->hyperparameters[static_cast<size_t>(p)].to_string()});
   }
   out += format_table(rows, "  ");
-  if (record.trials.size() > 1) out += optimism_note(record) + "\n";
+  if (record.trials.size() > 1) out += optimism_note(static_cast<int64_t>(record.trials.size())) + "\n";
   print(out);
 }
 

@@ -58,8 +58,8 @@ Device choose_device(const std::string& text, std::string& why) {
     torch_device(cuda);
     why = "chosen by auto";
     return cuda;
-  } catch (const DeviceError& error) {
-    why = std::string("chosen by auto; no CUDA: ") + error.what();
+  } catch (const DeviceError&) {
+    why = "chosen by auto: no CUDA device; `lockstep info` says more";
     return {};
   }
 }
