@@ -1,0 +1,60 @@
+"""What every Python contestant shares: the command line, the data, the clock. bench/training/stopwatch.h has the same for C++."""
+
+import argparse
+import csv
+import gzip
+import json
+import pathlib
+import time
+
+import numpy as np
+
+DIGITS = pathlib.Path(__file__).parents[2] / "models" / "data" / "digits.csv.gz"
+
+
+def parse(description):
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--width", type=int, default=64, help="units of each of the two hidden layers")
+    parser.add_argument("--trials", type=int, default=256, help="trials that train at the same time")
+    parser.add_argument("--batch-size", type=int, default=64, help="examples a step")
+    parser.add_argument("--min-seconds", type=float, default=2, help="time whole epochs until so much has gone by")
+    parser.add_argument("--chunk", type=int, default=0, help="trials in one vmap; 0: all, which is the idiom")
+    args = parser.parse_args()
+    args.chunk = args.chunk or args.trials
+    if args.trials % args.chunk:
+        parser.error("--chunk must divide --trials")
+    return args
+
+
+def digits():
+    """Standardised training and validation parts, 60 and 20 percent of each class, as Lockstep splits them (other rows, same work)."""
+    with gzip.open(DIGITS, "rt") as file:
+        rows = np.array(list(csv.reader(file))[1:], dtype=np.float32)
+    x, y = rows[:, :-1], rows[:, -1].astype(np.int64)
+    train, validation = [], []
+    for label in range(10):
+        of_class = np.flatnonzero(y == label)
+        n = int(np.floor(len(of_class) * 0.2 + 0.5))
+        validation.extend(of_class[:n])
+        train.extend(of_class[2 * n :])
+    std = x[train].std(0)
+    x = (x - x[train].mean(0)) / np.where(std > 0, std, 1)
+    return x[train], y[train], x[validation], y[validation]
+
+
+def learning_rates(n_trials):
+    return np.exp(np.linspace(-7, -2.3, n_trials)).astype(np.float32)
+
+
+def time_epochs(args, epoch):
+    """Runs epoch() (train and validate every trial once; returns the best accuracy) once to warm up and compile, then for the time asked."""
+    best = epoch()
+    n = 0
+    begin = time.perf_counter()
+    seconds = 0.0
+    while n == 0 or seconds < args.min_seconds:
+        best = max(best, epoch())
+        n += 1
+        seconds = time.perf_counter() - begin
+    print(json.dumps({"trial_epochs_per_s": n * args.trials / seconds, "epochs": n, "seconds": seconds,
+                      "best_validation_accuracy": float(best)}))
