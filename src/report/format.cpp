@@ -60,6 +60,7 @@ std::string format_table(const std::vector<std::vector<std::string>>& rows, cons
       line += row[c];
       if (c + 1 < row.size()) line.append(widths[c] - row[c].size() + 2, ' ');
     }
+    line.erase(line.find_last_not_of(' ') + 1);
     out += line + "\n";
   }
   return out;

@@ -1,0 +1,121 @@
+// Every way to fail that a user meets first: the exit code, and a message that names place, key and cure.
+
+#include "cli/program.h"
+
+namespace lockstep::testing {
+namespace {
+
+class CliErrors : public CliTest {
+ protected:
+  /// Runs and expects failure: `code`, nothing on standard output, every fragment in the message, and no stack trace.
+  void expect_refusal(const std::string& arguments, int code, std::initializer_list<const char*> fragments) {
+    const Ran ran = run(arguments);
+    EXPECT_EQ(ran.exit_code, code) << ran.err;
+    EXPECT_EQ(ran.out, "");
+    for (const char* fragment : fragments) EXPECT_NE(ran.err.find(fragment), std::string::npos) << fragment << "\n" << ran.err;
+    EXPECT_EQ(ran.err.find("frame #"), std::string::npos) << ran.err;
+    EXPECT_EQ(ran.err.find("terminate called"), std::string::npos) << ran.err;
+    EXPECT_FALSE(std::filesystem::exists(dir_ / "out")) << "a refused sweep must leave nothing behind";
+  }
+};
+
+TEST_F(CliErrors, MissingFile) { expect_refusal("run nothere.yml --output out", 3, {"nothere.yml"}); }
+
+TEST_F(CliErrors, MalformedYaml) {
+  write_changed("  epochs: 6\n", "  epochs: [6\n");
+  expect_refusal("run bad.yml --output out", 3, {"bad.yml:"});
+}
+
+TEST_F(CliErrors, UnknownKey) {
+  write_changed("limits: {max_total_trials", "limits: {max_total_trails");
+  expect_refusal("run bad.yml --output out", 3, {"bad.yml:12", "limits.max_total_trails", "max_total_trials"});
+}
+
+TEST_F(CliErrors, NameThatTheTaskNeverReads) {
+  write_changed("  hidden:", "  hiden:");
+  expect_refusal("run bad.yml --output out", 3, {"bad.yml:10", "search_space.hiden", "'hidden'"});
+}
+
+TEST_F(CliErrors, UnknownDistribution) {
+  write_changed("loguniform", "loguniforn");
+  expect_refusal("validate bad.yml", 3, {"bad.yml:9", "search_space.lr", "loguniform"});
+}
+
+TEST_F(CliErrors, DistributionWithSwappedBounds) {
+  write_changed("min_value: -7, max_value: -1", "min_value: -1, max_value: -7");
+  expect_refusal("run bad.yml --output out", 3, {"bad.yml:9", "search_space.lr", "min_value"});
+}
+
+TEST_F(CliErrors, UnknownDataSet) {
+  write_changed("dataset: digits", "dataset: digit");
+  expect_refusal("run bad.yml --output out", 3, {"bad.yml:6", "trial.dataset", "digits"});
+}
+
+TEST_F(CliErrors, EmptyDataSet) {
+  write("empty.csv", "");
+  write_changed("dataset: digits", "dataset: {csv: empty.csv, target: y}");
+  expect_refusal("run bad.yml --output out", 4, {"empty.csv"});
+  write("empty.csv", "x,y\n");
+  expect_refusal("run bad.yml --output out", 4, {"empty.csv"});
+}
+
+TEST_F(CliErrors, MissingDataFile) {
+  write_changed("dataset: digits", "dataset: {csv: nothere.csv, target: y}");
+  expect_refusal("run bad.yml --output out", 4, {"nothere.csv"});
+}
+
+TEST_F(CliErrors, MetricThatIsNotReported) {
+  write_changed("primary_metric: accuracy", "primary_metric: acuracy");
+  expect_refusal("run bad.yml --output out", 7, {"bad.yml:11", "objective.primary_metric", "'accuracy'", "loss"});
+}
+
+TEST_F(CliErrors, UnknownDevice) { expect_refusal("run sweep.yml --device gpu --output out", 6, {"gpu", "cuda"}); }
+
+TEST_F(CliErrors, DeviceThatIsNotThere) {
+  // cuda:63 is absent with and without a GPU.
+  expect_refusal("run sweep.yml --device cuda:63 --output out", 6, {"CUDA"});
+}
+
+TEST_F(CliErrors, UnwritableOutput) {
+  write("file", "");
+  expect_refusal("run sweep.yml --output file/out", 5, {"file/out"});
+  expect_refusal("run sweep.yml --output /proc/lockstep", 5, {"/proc/lockstep"});
+}
+
+TEST_F(CliErrors, FolderThatHoldsASweep) {
+  ASSERT_EQ(run("run sweep.yml --quiet --max-total-trials 2 --output first").exit_code, 0);
+  expect_refusal("run sweep.yml --output first", 5, {"first", "--overwrite"});
+  EXPECT_EQ(run("run sweep.yml --quiet --max-total-trials 2 --output first --overwrite").exit_code, 0);
+}
+
+TEST_F(CliErrors, WrongCommandLine) {
+  EXPECT_EQ(run("").exit_code, 2);
+  EXPECT_EQ(run("run").exit_code, 2);
+  EXPECT_EQ(run("sweep sweep.yml").exit_code, 2);
+  EXPECT_EQ(run("run sweep.yml --no-such-option").exit_code, 2);
+  EXPECT_EQ(run("trials out --format xml").exit_code, 2);
+}
+
+TEST_F(CliErrors, OverrideThatDoesNotFit) {
+  expect_refusal("run sweep.yml --set limits.max_total_trials=0 --output out", 3, {"--set limits.max_total_trials", "1"});
+  expect_refusal("run sweep.yml --set epochs --output out", 3, {"epochs", "="});
+  expect_refusal("run sweep.yml --seed soon --output out", 3, {"seed", "soon"});
+}
+
+TEST_F(CliErrors, ResultsThatAreNotThere) {
+  expect_refusal("best out", 5, {"out"});
+  std::filesystem::create_directory(dir_ / "empty");
+  expect_refusal("trials empty", 5, {"empty", "sweep.db"});
+  write("sweep.db", "this is no database");
+  expect_refusal("trials .", 5, {"sweep.db"});
+}
+
+TEST_F(CliErrors, WhatIsNotThereYetSaysSo) {
+  write_changed("type: median_stopping, delay_evaluation: 2", "type: bandit, slack_factor: 0.1");
+  expect_refusal("run bad.yml --output out", 3, {"bad.yml:13", "early_termination.type", "bandit"});
+  write_changed("type: random, seed: 5", "type: bayesian");
+  expect_refusal("run bad.yml --output out", 3, {"bad.yml:3", "bayesian"});
+}
+
+}  // namespace
+}  // namespace lockstep::testing

@@ -1,0 +1,73 @@
+// Ctrl-C: the first finishes the interval, writes and reports; the second ends at once.
+
+#include <fcntl.h>
+#include <signal.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+
+#include "cli/program.h"
+
+namespace lockstep::testing {
+namespace {
+
+class CliInterrupt : public CliTest {
+ protected:
+  /// Starts a sweep that would take very long and waits until it has reported its first interval.
+  pid_t start_long_sweep() {
+    const pid_t pid = fork();
+    if (pid == 0) {
+      if (chdir(dir_.c_str()) != 0) _exit(99);
+      const int out = open("stdout.txt", O_CREAT | O_WRONLY | O_TRUNC, 0644);
+      const int err = open("stderr.txt", O_CREAT | O_WRONLY | O_TRUNC, 0644);
+      dup2(out, STDOUT_FILENO);
+      dup2(err, STDERR_FILENO);
+      execl(LOCKSTEP_PROGRAM, "lockstep", "run", "sweep.yml", "--set", "trial.epochs=100000", "--set", "early_termination.type=none",
+            "--format", "json", "--output", "out", nullptr);
+      _exit(99);
+    }
+    while (read("stderr.txt").find("interval 1 ") == std::string::npos) {
+      if (waitpid(pid, nullptr, WNOHANG) != 0) ADD_FAILURE() << "ended by itself: " << read("stderr.txt");
+      if (HasFailure()) break;
+      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+    }
+    return pid;
+  }
+
+  static int wait_for(pid_t pid) {
+    int status = 0;
+    waitpid(pid, &status, 0);
+    return WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status);
+  }
+};
+
+TEST_F(CliInterrupt, FirstSignalWritesAndReports) {
+  const pid_t pid = start_long_sweep();
+  kill(pid, SIGINT);
+  EXPECT_EQ(wait_for(pid), 130);
+  EXPECT_NE(read("stderr.txt").find("finishing the interval"), std::string::npos);
+  const auto summary = nlohmann::json::parse(read("stdout.txt"));
+  EXPECT_EQ(summary["end"], "interrupted");
+  EXPECT_EQ(summary["trials"]["aborted"], 12);
+  EXPECT_TRUE(summary["best"]["test"].is_number());
+  const auto trials = nlohmann::json::parse(run("trials out --format json").out);
+  ASSERT_EQ(trials.size(), 12u);
+  for (const auto& trial : trials) EXPECT_GE(trial["intervals"], 1);
+  EXPECT_EQ(nlohmann::json::parse(run("best out --format json").out)["value"], summary["best"]["validation"]);
+}
+
+TEST_F(CliInterrupt, KilledSweepCanBeRead) {
+  const pid_t pid = start_long_sweep();
+  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // for the journal's thread to commit something
+  kill(pid, SIGKILL);
+  EXPECT_EQ(wait_for(pid), -SIGKILL);
+  const Ran ran = run("trials out --format json");
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(nlohmann::json::parse(ran.out).size(), 12u);
+}
+
+}  // namespace
+}  // namespace lockstep::testing
