@@ -1,5 +1,7 @@
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
+#include <cstring>
 #include <exception>
 
 #include <lockstep/error.h>
@@ -9,8 +11,9 @@
 namespace lockstep::cli {
 
 void print(const std::string& text) {
-  std::fwrite(text.data(), 1, text.size(), stdout);
-  std::fflush(stdout);
+  const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
+  if (written || errno == EPIPE) return;
+  throw OutputError(std::string("standard output: ") + std::strerror(errno) + "; free space, or send the output elsewhere");
 }
 
 void SweepFileOptions::add_to(CLI::App& command) {
@@ -37,6 +40,23 @@ int report(const char* kind, const char* message, ExitCode code) {
   return static_cast<int>(code);
 }
 
+/// A wrong command line, in the form of every other error; "did you mean" for a command.
+int report_usage(const CLI::App& app, const CLI::ParseError& error, const char* first_argument) {
+  std::string message = error.what();
+  std::string command = "lockstep";
+  if (!app.get_subcommands().empty()) {
+    command += " " + app.get_subcommands().front()->get_name();
+  } else if (first_argument && first_argument[0] != '-') {
+    std::vector<std::string> names;
+    for (const CLI::App* each : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(each->get_name());
+    const std::string near = nearest_name(first_argument, names);
+    message = std::string("unknown command '") + first_argument + "'";
+    if (!near.empty()) message += "; did you mean '" + near + "'?";
+  }
+  std::fprintf(stderr, "lockstep: error: %s\nRun '%s --help' for how to use it.\n", message.c_str(), command.c_str());
+  return static_cast<int>(ExitCode::kUsage);
+}
+
 int run(int argc, char** argv) {
   CLI::App app("Trains thousands of hyperparameter configurations as one batched model.", "lockstep");
   app.set_version_flag("--version", std::string("lockstep ") + LOCKSTEP_VERSION);
@@ -58,7 +78,12 @@ int run(int argc, char** argv) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
-    return app.exit(error) == 0 ? 0 : static_cast<int>(ExitCode::kUsage);
+    if (error.get_exit_code() == 0) return app.exit(error);  // help or version
+    if (argc == 1) {
+      std::fputs(app.help().c_str(), stderr);
+      return static_cast<int>(ExitCode::kUsage);
+    }
+    return report_usage(app, error, argv[1]);
   }
   return 0;
 }
@@ -68,6 +93,7 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::signal(SIGPIPE, SIG_IGN);  // `lockstep trials ... | head` is no failure
+  std::signal(SIGXFSZ, SIG_IGN);  // a file above the user's limit is a failure to write, with a message
   using namespace lockstep;
   try {
     return cli::run(argc, argv);

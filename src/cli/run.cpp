@@ -37,6 +37,16 @@ uint64_t random_seed() {
   return (static_cast<uint64_t>(device()) << 32 | device()) >> 11;  // 53 bits: survives JSON and YAML readers
 }
 
+/// Writes out what a sweep that failed has in its journal. A second failure must not hide the first.
+bool export_after_failure(const std::string& output) noexcept {
+  try {
+    export_results(load_results(output));
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
 void run(const RunOptions& options) {
   SweepSpec spec = options.sweep.load();
   const std::string output =
@@ -85,6 +95,7 @@ void run(const RunOptions& options) {
     } catch (const std::exception& error) {
       progress.break_line();
       journal.abandon(error.what());
+      if (export_after_failure(output)) note("What was trained until then is in " + output);
       throw;
     }
     journal.close();

@@ -71,11 +71,13 @@ Sampling read_sampling(const YamlNode& root) {
   const YamlNode* type = node;
   if (!node->is_scalar()) {
     require_map(*node, "'{type: random, seed: 7}'");
-    type = &require(*node, "type", "add 'type: random'");
+    type = find_value(*node, "type");  // without one it is random, as without the block: so that a seed alone can be set
   }
-  const std::string& name = read_text(*type);
-  refuse_later(*type, name, kLater, "write 'random'");
-  if (!contains(kNow, name)) refuse_unknown(*type, "sampling algorithm", name, kNow);
+  if (type) {
+    const std::string& name = read_text(*type);
+    refuse_later(*type, name, kLater, "write 'random'");
+    if (!contains(kNow, name)) refuse_unknown(*type, "sampling algorithm", name, kNow);
+  }
   if (node->is_scalar()) return sampling;
   check_names(*node, {"type", "seed", "rule", "logbase"}, "sampling_algorithm");
   if (const YamlNode* logbase = find_value(*node, "logbase")) {

@@ -1,5 +1,7 @@
 // Every way to fail that a user meets first: the exit code, and a message that names place, key and cure.
 
+#include <algorithm>
+
 #include "cli/program.h"
 
 namespace lockstep::testing {
@@ -89,11 +91,33 @@ TEST_F(CliErrors, FolderThatHoldsASweep) {
 }
 
 TEST_F(CliErrors, WrongCommandLine) {
-  EXPECT_EQ(run("").exit_code, 2);
-  EXPECT_EQ(run("run").exit_code, 2);
-  EXPECT_EQ(run("sweep sweep.yml").exit_code, 2);
-  EXPECT_EQ(run("run sweep.yml --no-such-option").exit_code, 2);
-  EXPECT_EQ(run("trials out --format xml").exit_code, 2);
+  expect_refusal("", 2, {"Usage", "Subcommands"});
+  expect_refusal("run", 2, {"lockstep: error: ", "FILE", "lockstep run --help"});
+  expect_refusal("rnu sweep.yml", 2, {"unknown command 'rnu'; did you mean 'run'?", "lockstep --help"});
+  expect_refusal("frobnicate", 2, {"unknown command 'frobnicate'"});
+  expect_refusal("run sweep.yml --no-such-option", 2, {"--no-such-option"});
+  expect_refusal("run sweep.yml --threads 0", 2, {"--threads", "1"});
+  expect_refusal("trials out --format xml", 2, {"--format", "xml", "csv"});
+}
+
+TEST_F(CliErrors, StandardOutputThatIsFull) {
+  ASSERT_EQ(run("run sweep.yml --quiet --max-total-trials 2 --output first").exit_code, 0);
+  const Ran ran = run("trials first >/dev/full; code=$?; echo >later; (exit $code)");
+  EXPECT_EQ(ran.exit_code, 5);
+}
+
+TEST_F(CliErrors, DiskThatFillsUp) {
+  // A limit on the size of files, in blocks of 512 bytes, does what a full disk does.
+  const std::string command = "cd '" + dir_.string() + "' && ulimit -f 800 && '" + LOCKSTEP_PROGRAM +
+                              "' run sweep.yml --set trial.epochs=1000000 --set early_termination.type=none --output out "
+                              ">stdout.txt 2>stderr.txt";
+  const int status = std::system(command.c_str());
+  EXPECT_EQ(WEXITSTATUS(status), 5) << read("stderr.txt");
+  EXPECT_NE(read("stderr.txt").find("lockstep: error: out/sweep.db: "), std::string::npos) << read("stderr.txt");
+  EXPECT_NE(read("stderr.txt").find("--output"), std::string::npos);
+  const Ran ran = run("trials out --format csv");
+  EXPECT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 13);
 }
 
 TEST_F(CliErrors, OverrideThatDoesNotFit) {

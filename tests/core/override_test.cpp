@@ -67,6 +67,13 @@ TEST(Override, ExpandsShortForms) {
             PolicyKind::kMedianStopping);
 }
 
+TEST(Override, SetsASeedWhereThereIsNoSamplingBlock) {
+  const std::string text = replaced("sampling_algorithm:\n  type: random\n  seed: 7\n", "");
+  const SweepSpec spec = parse_with({"sampling_algorithm.seed=9"}, text);
+  EXPECT_EQ(spec.sampling.algorithm, SamplingAlgorithm::kRandom);
+  EXPECT_EQ(spec.sampling.seed, 9u);
+}
+
 TEST(Override, FindsKeysThatContainDots) {
   const std::string text = replaced("  lr:\n", "  opt.lr:\n");
   EXPECT_EQ(parse_with({"search_space.opt.lr.max_value=-3"}, text).search_space[0].distribution.spec.b, -3);

@@ -129,7 +129,6 @@ TEST(SweepFile, RefusesBadSections) {
       {"  type: random", "  type: bayesian", "s.yml:3: sampling_algorithm.type: 'bayesian' is not there yet; write"},
       {"  type: random", "  type: randm",
        "s.yml:3: sampling_algorithm.type: unknown sampling algorithm: 'randm'; did you mean 'random'? known are"},
-      {"  type: random\n", "", "s.yml:2: sampling_algorithm.type: is missing; add 'type: random'"},
       {"  seed: 7", "  rule: sobol",
        "s.yml:4: sampling_algorithm.rule: 'sobol' is not there yet; write 'rule: random'"},
       {"  seed: 7", "  rule: foo", "s.yml:4: sampling_algorithm.rule: unknown rule: 'foo'; known are random"},
