@@ -102,22 +102,22 @@ TEST_F(CliErrors, WrongCommandLine) {
 
 TEST_F(CliErrors, StandardOutputThatIsFull) {
   ASSERT_EQ(run("run sweep.yml --quiet --max-total-trials 2 --output first").exit_code, 0);
-  const Ran ran = run("trials first >/dev/full; code=$?; echo >later; (exit $code)");
+  const Ran ran = shell(program() + " trials first >/dev/full 2>stderr.txt");
   EXPECT_EQ(ran.exit_code, 5);
+  EXPECT_EQ(ran.err.rfind("lockstep: error: standard output: ", 0), 0u) << ran.err;
 }
 
 TEST_F(CliErrors, DiskThatFillsUp) {
   // A limit on the size of files, in blocks of 512 bytes, does what a full disk does.
-  const std::string command = "cd '" + dir_.string() + "' && ulimit -f 800 && '" + LOCKSTEP_PROGRAM +
-                              "' run sweep.yml --set trial.epochs=1000000 --set early_termination.type=none --output out "
-                              ">stdout.txt 2>stderr.txt";
-  const int status = std::system(command.c_str());
-  EXPECT_EQ(WEXITSTATUS(status), 5) << read("stderr.txt");
-  EXPECT_NE(read("stderr.txt").find("lockstep: error: out/sweep.db: "), std::string::npos) << read("stderr.txt");
-  EXPECT_NE(read("stderr.txt").find("--output"), std::string::npos);
-  const Ran ran = run("trials out --format csv");
-  EXPECT_EQ(ran.exit_code, 0) << ran.err;
-  EXPECT_EQ(std::count(ran.out.begin(), ran.out.end(), '\n'), 13);
+  const Ran ran = shell("ulimit -f 800 && " + program() +
+                        " run sweep.yml --set trial.epochs=1000000 --set early_termination.type=none --output out "
+                        ">stdout.txt 2>stderr.txt");
+  EXPECT_EQ(ran.exit_code, 5);
+  EXPECT_NE(ran.err.find("lockstep: error: out/sweep.db: "), std::string::npos) << ran.err;
+  EXPECT_NE(ran.err.find("--output"), std::string::npos) << ran.err;
+  const Ran trials = run("trials out --format csv");
+  EXPECT_EQ(trials.exit_code, 0) << trials.err;
+  EXPECT_EQ(std::count(trials.out.begin(), trials.out.end(), '\n'), 13);
 }
 
 TEST_F(CliErrors, OverrideThatDoesNotFit) {

@@ -41,11 +41,13 @@ class CliTest : public ::testing::Test {
   std::string read(const std::string& name) const { return read_file(dir_ / name); }
 
   /// Runs `lockstep ARGUMENTS` through the shell, in the test's folder.
-  Ran run(const std::string& arguments) const {
-    const std::string command = "cd '" + dir_.string() + "' && '" + LOCKSTEP_PROGRAM + "' " + arguments + " >stdout.txt 2>stderr.txt";
-    const int status = std::system(command.c_str());
+  Ran run(const std::string& arguments) const { return shell(program() + " " + arguments + " >stdout.txt 2>stderr.txt"); }
+  /// Runs a command in the test's folder; what it leaves in stdout.txt and stderr.txt is taken as its output.
+  Ran shell(const std::string& command) const {
+    const int status = std::system(("cd '" + dir_.string() + "' && " + command).c_str());
     return {WIFEXITED(status) ? WEXITSTATUS(status) : -WTERMSIG(status), read("stdout.txt"), read("stderr.txt")};
   }
+  static std::string program() { return std::string("'") + LOCKSTEP_PROGRAM + "'"; }
 
   /// The small sweep with one text replaced by another, as bad.yml.
   void write_changed(const std::string& from, const std::string& to) const {
