@@ -17,7 +17,10 @@ namespace {
 class CliInterrupt : public CliTest {
  protected:
   /// Starts a sweep that would take very long and waits until it has reported its first interval.
-  pid_t start_long_sweep() {
+  /// @param long_intervals a larger data set in smaller batches: seconds rather than milliseconds
+  pid_t start_long_sweep(bool long_intervals = false) {
+    const char* dataset = long_intervals ? "trial.dataset=letter" : "trial.dataset=digits";
+    const char* batch_size = long_intervals ? "trial.batch_size=4" : "trial.batch_size=64";
     const pid_t pid = fork();
     if (pid == 0) {
       if (chdir(dir_.c_str()) != 0) _exit(99);
@@ -25,16 +28,21 @@ class CliInterrupt : public CliTest {
       const int err = open("stderr.txt", O_CREAT | O_WRONLY | O_TRUNC, 0644);
       dup2(out, STDOUT_FILENO);
       dup2(err, STDERR_FILENO);
-      execl(LOCKSTEP_PROGRAM, "lockstep", "run", "sweep.yml", "--set", "trial.epochs=100000", "--set", "early_termination.type=none",
+      execl(LOCKSTEP_PROGRAM, "lockstep", "run", "sweep.yml", "--set", "trial.epochs=100000", "--set", "early_termination.type=none", "--set",
+            dataset, "--set", batch_size,
             "--format", "json", "--output", "out", nullptr);
       _exit(99);
     }
-    while (read("stderr.txt").find("interval 1 ") == std::string::npos) {
+    wait_for_message(pid, "interval 1 ");
+    return pid;
+  }
+
+  void wait_for_message(pid_t pid, const std::string& message) {
+    while (read("stderr.txt").find(message) == std::string::npos) {
       if (waitpid(pid, nullptr, WNOHANG) != 0) ADD_FAILURE() << "ended by itself: " << read("stderr.txt");
       if (HasFailure()) break;
-      std::this_thread::sleep_for(std::chrono::milliseconds(20));
+      std::this_thread::sleep_for(std::chrono::milliseconds(5));
     }
-    return pid;
   }
 
   static int wait_for(pid_t pid) {
@@ -57,6 +65,19 @@ TEST_F(CliInterrupt, FirstSignalWritesAndReports) {
   ASSERT_EQ(trials.size(), 12u);
   for (const auto& trial : trials) EXPECT_GE(trial["intervals"], 1);
   EXPECT_EQ(nlohmann::json::parse(run("best out --format json").out)["value"], summary["best"]["validation"]);
+}
+
+TEST_F(CliInterrupt, SecondSignalEndsAtOnce) {
+  const pid_t pid = start_long_sweep(/*long_intervals=*/true);
+  kill(pid, SIGINT);
+  wait_for_message(pid, "finishing the interval");
+  kill(pid, SIGINT);
+  EXPECT_EQ(wait_for(pid), 130);
+  EXPECT_EQ(read("stdout.txt"), "") << "a sweep that ends at once has no summary";
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "out/best.json"));
+  const auto trials = nlohmann::json::parse(run("trials out --format json").out);
+  ASSERT_EQ(trials.size(), 12u);
+  EXPECT_EQ(trials[0]["state"], "RUNNING");
 }
 
 TEST_F(CliInterrupt, KilledSweepCanBeRead) {
