@@ -1,5 +1,7 @@
 #include <lockstep/torch/sweep.h>
 
+#include <lockstep/sampling.h>
+
 #include "torch/device_context.h"
 
 namespace lockstep {
@@ -10,7 +12,7 @@ TaskSweep run_sweep(const Task& task, const SweepSpec& spec, TorchExecutorOption
   out.seed = options.seed = spec.sampling.seed.value_or(options.seed);
   const Context context = device_context(options.device, out.seed);
   const Backend& backend = backend_of(options.device);
-  out.configurations = sample_random(backend, context, spec.search_space, 0, spec.limits.max_total_trials);
+  out.configurations = sample(backend, context, spec);
   const auto executor = make_torch_executor(task, out.configurations, spec.trial, spec.objective, options);
   out.result = run_sweep(spec, out.configurations, *executor, backend, context, observers, stop_requested);
   return out;
