@@ -9,24 +9,76 @@
 
 namespace lockstep {
 
-std::string progress_line(const IntervalReport& report, const std::string& metric_name) {
+namespace {
+
+/// A part of the line. Where there is no room for all, the highest `rank` goes first.
+struct Part {
+  int rank;
+  std::string full;
+  std::string brief;
+};
+
+std::string join(const std::vector<Part>& parts, std::string Part::* text) {
+  std::string line;
+  for (const Part& part : parts) line.append(line.empty() ? "" : " | ").append(part.*text);
+  return line;
+}
+
+/// Columns of UTF-8 text, one a character.
+size_t width_of(const std::string& text) {
+  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
+}
+
+/// The first `width` characters; never half of one.
+std::string cut(const std::string& text, size_t width) {
+  size_t end = 0;
+  for (size_t n = 0; end < text.size(); ++end) {
+    if ((text[end] & 0xc0) != 0x80 && n++ == width) break;
+  }
+  return text.substr(0, end);
+}
+
+std::vector<Part> progress_parts(const IntervalReport& report, const std::string& metric_name) {
   const Progress& p = report.progress;
-  std::string out = "interval " + std::to_string(report.tick) + " | " + format_count(p.n_finished + p.n_stopped + p.n_diverged) +
-                    "/" + format_count(p.n_trials) + " done | " + format_count(p.n_running) + " running | " +
-                    format_count(p.n_stopped) + " stopped";
-  if (p.n_diverged > 0) out += " | " + format_count(p.n_diverged) + " diverged";
+  const std::string done = format_count(p.n_finished + p.n_stopped + p.n_diverged) + "/" + format_count(p.n_trials) + " done";
+  const auto same = [](int rank, const std::string& text) { return Part{rank, text, text}; };
+  std::vector<Part> parts;
+  parts.push_back(same(5, "interval " + std::to_string(report.tick)));
+  parts.push_back(same(0, done));
+  parts.push_back(same(4, format_count(p.n_running) + " running"));
+  parts.push_back(same(3, format_count(p.n_stopped) + " stopped"));
+  if (p.n_diverged > 0) parts.push_back(same(6, format_count(p.n_diverged) + " diverged"));
   if (p.best.trial >= 0) {
-    out += " | best " + metric_name + " " + format_number(p.best.metric) + " (trial " + std::to_string(p.best.trial) + ")";
+    const std::string best = metric_name + " " + format_number(p.best.metric);
+    parts.push_back({0, "best " + best + " (trial " + std::to_string(p.best.trial) + ")", best});
   }
   if (p.elapsed_s > 0 && p.trial_intervals > 0) {
     const double rate = static_cast<double>(p.trial_intervals) / p.elapsed_s;
-    out += " | " + format_count(static_cast<int64_t>(rate)) + " trial-epochs/s";
+    const std::string count = format_count(static_cast<int64_t>(rate));
+    parts.push_back({2, count + " trial-epochs/s", count + "/s"});
     // An upper bound: what is stopped later costs nothing.
     if (p.trial_intervals_left > 0) {
-      out += " | at most " + format_duration(static_cast<double>(p.trial_intervals_left) / rate) + " left";
+      const std::string left = format_duration(static_cast<double>(p.trial_intervals_left) / rate) + " left";
+      parts.push_back({1, "at most " + left, left});
     }
   }
-  return out;
+  return parts;
+}
+
+}  // namespace
+
+std::string progress_line(const IntervalReport& report, const std::string& metric_name, size_t width) {
+  std::vector<Part> parts = progress_parts(report, metric_name);
+  std::string line = join(parts, &Part::full);
+  while (width_of(line) > width) {
+    line = join(parts, &Part::brief);
+    if (width_of(line) <= width) break;
+    const auto least = std::max_element(parts.begin(), parts.end(),
+                                        [](const Part& a, const Part& b) { return a.rank < b.rank; });
+    if (least->rank == 0) return cut(line, width);
+    parts.erase(least);
+  }
+  return line;
 }
 
 ProgressDisplay::ProgressDisplay(std::FILE* stream, bool live, double seconds_between)
@@ -46,16 +98,15 @@ size_t ProgressDisplay::terminal_width() const {
 }
 
 void ProgressDisplay::on_interval(const IntervalReport& report) {
-  std::string line = progress_line(report, metric_name_);
   if (live_) {
     // One column is left free: a terminal may wrap when the last one is written.
-    line = line.substr(0, std::max<size_t>(terminal_width(), 2) - 1);
-    std::fprintf(stream_, "\r\033[K%s", line.c_str());
+    const size_t width = std::max<size_t>(terminal_width(), 2) - 1;
+    std::fprintf(stream_, "\r\033[K%s", progress_line(report, metric_name_, width).c_str());
     std::fflush(stream_);
     line_open_ = true;
     return;
   }
-  pending_ = std::move(line);
+  pending_ = progress_line(report, metric_name_);
   if (report.tick > 1 && std::chrono::duration<double>(Clock::now() - last_).count() < seconds_between_) return;
   std::fprintf(stream_, "%s\n", pending_.c_str());
   std::fflush(stream_);

@@ -8,13 +8,14 @@
 
 namespace lockstep {
 
-/// One line of progress, without a line break: done, running, stopped, interval, best, rate, time left.
-std::string progress_line(const IntervalReport& report, const std::string& metric_name);
+/// One line of progress, without a line break: interval, done, running, stopped, best, rate, time left. Where that is wider than
+/// `width` columns, words are shortened and the least important parts left out, done and best last.
+std::string progress_line(const IntervalReport& report, const std::string& metric_name, size_t width = std::string::npos);
 
 /// Shows progress on a stream: on a terminal one line that is rewritten, otherwise a line every few seconds.
 class ProgressDisplay : public SweepObserver {
  public:
-  /// @param live rewrite one line, cut to the terminal's width
+  /// @param live rewrite one line, made to fit the terminal's width
   /// @param seconds_between at least so long between plain lines
   ProgressDisplay(std::FILE* stream, bool live, double seconds_between = 5);
   ~ProgressDisplay() override;

@@ -1,5 +1,6 @@
 #include "report/progress.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include <gtest/gtest.h>
@@ -52,6 +53,22 @@ TEST(ProgressLine, LeavesOutWhatIsNotKnownYet) {
   EXPECT_EQ(progress_line(first, "loss"), "interval 1 | 0/3 done | 0 running | 0 stopped");
 }
 
+TEST(ProgressLine, FitsANarrowTerminalAndKeepsWhatMattersMost) {
+  const auto line = [](size_t width) { return progress_line(report(12), "accuracy", width); };
+  EXPECT_EQ(line(98), "interval 12 | 360/1,000 done | 640 running | 350 stopped | accuracy 0.98765 | 600/s | 5.0 s left");
+  EXPECT_EQ(line(97), "360/1,000 done | 640 running | 350 stopped | accuracy 0.98765 | 600/s | 5.0 s left");
+  EXPECT_EQ(line(79), "360/1,000 done | 350 stopped | accuracy 0.98765 | 600/s | 5.0 s left");
+  EXPECT_EQ(line(60), "360/1,000 done | accuracy 0.98765 | 600/s | 5.0 s left");
+  EXPECT_EQ(line(36), "360/1,000 done | accuracy 0.98765");
+  EXPECT_EQ(line(20), "360/1,000 done | acc");
+  EXPECT_EQ(line(1), "3");
+}
+
+TEST(ProgressLine, CountsAndCutsWholeCharacters) {
+  EXPECT_EQ(progress_line(report(12), "précision", 35), "360/1,000 done | précision 0.98765");
+  EXPECT_EQ(progress_line(report(12), "précision", 20), "360/1,000 done | pré");
+}
+
 TEST(ProgressDisplay, RewritesOneLineOnATerminal) {
   const auto text = written(true, 5, [](ProgressDisplay& display) {
     display.on_interval(report(1));
@@ -62,7 +79,8 @@ TEST(ProgressDisplay, RewritesOneLineOnATerminal) {
   EXPECT_EQ(std::count(text.begin(), text.end(), '\n'), 1);
   EXPECT_EQ(text.back(), '\n');
   // No terminal behind this file, so 80 columns are assumed and one is left free.
-  EXPECT_EQ(text.find("interval 2") - text.find("interval 1"), 79 + std::string("\r\033[K").size());
+  const std::string line = "\r\033[K" + progress_line(report(1), "accuracy", 79);
+  EXPECT_EQ(text, line + line + "\n");
 }
 
 TEST(ProgressDisplay, PipedPrintsFirstLineAndLastButNotEveryOne) {
