@@ -18,7 +18,7 @@ struct Part {
   std::string brief;
 };
 
-std::string join(const std::vector<Part>& parts, std::string Part::* text) {
+std::string join(const std::vector<Part>& parts, std::string Part::*text) {
   std::string line;
   for (const Part& part : parts) line.append(line.empty() ? "" : " | ").append(part.*text);
   return line;
@@ -40,7 +40,8 @@ std::string cut(const std::string& text, size_t width) {
 
 std::vector<Part> progress_parts(const IntervalReport& report, const std::string& metric_name) {
   const Progress& p = report.progress;
-  const std::string done = format_count(p.n_finished + p.n_stopped + p.n_diverged) + "/" + format_count(p.n_trials) + " done";
+  const std::string done =
+      format_count(p.n_finished + p.n_stopped + p.n_diverged) + "/" + format_count(p.n_trials) + " done";
   const auto same = [](int rank, const std::string& text) { return Part{rank, text, text}; };
   std::vector<Part> parts;
   parts.push_back(same(5, "interval " + std::to_string(report.tick)));
@@ -73,8 +74,8 @@ std::string progress_line(const IntervalReport& report, const std::string& metri
   while (width_of(line) > width) {
     line = join(parts, &Part::brief);
     if (width_of(line) <= width) break;
-    const auto least = std::max_element(parts.begin(), parts.end(),
-                                        [](const Part& a, const Part& b) { return a.rank < b.rank; });
+    const auto least =
+        std::max_element(parts.begin(), parts.end(), [](const Part& a, const Part& b) { return a.rank < b.rank; });
     if (least->rank == 0) return cut(line, width);
     parts.erase(least);
   }

@@ -55,8 +55,8 @@ TEST(ProgressLine, LeavesOutWhatIsNotKnownYet) {
 
 TEST(ProgressLine, FitsANarrowTerminalAndKeepsWhatMattersMost) {
   const auto line = [](size_t width) { return progress_line(report(12), "accuracy", width); };
-  EXPECT_EQ(line(98), "interval 12 | 360/1,000 done | 640 running | 350 stopped | accuracy 0.98765 | 600/s | 5.0 s left");
-  EXPECT_EQ(line(97), "360/1,000 done | 640 running | 350 stopped | accuracy 0.98765 | 600/s | 5.0 s left");
+  EXPECT_EQ(line(96), "interval 12 | 360/1,000 done | 640 running | 350 stopped | accuracy 0.98765 | 600/s | 5.0 s left");
+  EXPECT_EQ(line(95), "360/1,000 done | 640 running | 350 stopped | accuracy 0.98765 | 600/s | 5.0 s left");
   EXPECT_EQ(line(79), "360/1,000 done | 350 stopped | accuracy 0.98765 | 600/s | 5.0 s left");
   EXPECT_EQ(line(60), "360/1,000 done | accuracy 0.98765 | 600/s | 5.0 s left");
   EXPECT_EQ(line(36), "360/1,000 done | accuracy 0.98765");
