@@ -10,6 +10,7 @@
 
 #include "torch/cohorts.h"
 #include "torch/device_context.h"
+#include "torch/heap.h"
 #include "torch/tile.h"
 #include "torch/worker_pool.h"
 
@@ -35,6 +36,7 @@ class TorchExecutor : public Executor {
         source_{task, configurations, settings, options.device, options.seed},
         workers_(n_workers(options)),
         metric_(find_metric(task, objective)) {
+    if (options.device.is_cpu()) keep_freed_memory();
     const DataSet& data = task.data();
     if (data.train.size() == 0) throw DataError(data.name + ": the training part is empty");
     if (data.validation.size() == 0) throw DataError(data.name + ": the validation part is empty");
