@@ -5,27 +5,16 @@
 #include "cli/commands.h"
 #include "report/format.h"
 #include "store/export.h"
+#include "store/trial_state.h"
 
 namespace lockstep::cli {
 namespace {
-
-const char* state_name(TrialState state) {
-  switch (state) {
-    case TrialState::kWaiting: return "waiting";
-    case TrialState::kRunning: return "running";
-    case TrialState::kStopped: return "stopped";
-    case TrialState::kFinished: return "finished";
-    case TrialState::kDiverged: return "diverged";
-    case TrialState::kAborted: return "aborted";
-  }
-  return "";
-}
 
 std::string table(const SweepRecord& record) {
   std::vector<std::vector<std::string>> rows{{"trial", "state", record.primary_metric, "intervals"}};
   for (const auto& parameter : record.search_space.parameters()) rows[0].push_back(parameter.name);
   for (const auto& trial : record.trials) {
-    rows.push_back({std::to_string(trial.number), state_name(trial.state), trial.value ? format_number(*trial.value) : "",
+    rows.push_back({std::to_string(trial.number), state_word(trial.state), trial.value ? format_number(*trial.value) : "",
                     std::to_string(trial.n_intervals)});
     for (const auto& value : trial.hyperparameters) rows.back().push_back(format_value(value));
   }
