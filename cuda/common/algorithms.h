@@ -9,6 +9,10 @@ namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 
 void sample_random(const Context&, const DistributionSpec* specs, int64_t n_params, int64_t first_trial,
                    int64_t n_trials, double* draws);
+void sample_sobol(const Context&, const DistributionSpec* specs, int64_t n_params, int64_t first_trial,
+                  int64_t n_trials, double* draws);
+void sample_grid(const Context&, const DistributionSpec* specs, int64_t n_params, int64_t first_trial, int64_t n_trials,
+                 double* draws);
 void fill_uniform(const Context&, const RowFill&, double from, double to);
 void fill_normal(const Context&, const RowFill&, double mean, double std);
 void permutation(const Context&, int64_t epoch, int64_t n, int64_t* order);

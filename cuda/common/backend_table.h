@@ -67,6 +67,8 @@ inline Backend make_backend(const Runtime& runtime) {
   backend.copy_to_host = runtime.copy_to_host;
   backend.synchronize = runtime.synchronize;
   backend.sample_random = &Entry<&sample_random>::call;
+  backend.sample_sobol = &Entry<&sample_sobol>::call;
+  backend.sample_grid = &Entry<&sample_grid>::call;
   backend.fill_uniform = &Entry<&fill_uniform>::call;
   backend.fill_normal = &Entry<&fill_normal>::call;
   backend.permutation = &Entry<&permutation>::call;

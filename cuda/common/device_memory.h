@@ -54,6 +54,12 @@ inline void copy_to_host(const Context& context, void* host, const void* device,
   LOCKSTEP_CUDA_CHECK(cudaStreamSynchronize(stream));
 }
 
+/// In stream order. Pageable host memory, which CUDA stages, may change or end after the call.
+inline void copy_to_device(const Context& context, void* device, const void* host, int64_t size_bytes) {
+  LOCKSTEP_CUDA_CHECK(cudaMemcpyAsync(device, host, static_cast<size_t>(size_bytes), cudaMemcpyHostToDevice,
+                                      static_cast<cudaStream_t>(context.stream)));
+}
+
 inline void fill_zero(const Context& context, void* device, int64_t size_bytes) {
   LOCKSTEP_CUDA_CHECK(
       cudaMemsetAsync(device, 0, static_cast<size_t>(size_bytes), static_cast<cudaStream_t>(context.stream)));
@@ -63,6 +69,10 @@ inline void fill_zero(const Context& context, void* device, int64_t size_bytes) 
 
 inline void copy_to_host(const Context&, void* host, const void* device, int64_t size_bytes) {
   if (size_bytes > 0) std::memcpy(host, device, static_cast<size_t>(size_bytes));
+}
+
+inline void copy_to_device(const Context&, void* device, const void* host, int64_t size_bytes) {
+  if (size_bytes > 0) std::memcpy(device, host, static_cast<size_t>(size_bytes));
 }
 
 inline void fill_zero(const Context&, void* device, int64_t size_bytes) {

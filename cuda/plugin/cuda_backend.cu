@@ -48,11 +48,6 @@ int device_count() {
   return count_devices(&problem);
 }
 
-void copy_to_device(const Context& context, void* device, const void* host, int64_t size_bytes) {
-  LOCKSTEP_CUDA_CHECK(cudaMemcpyAsync(device, host, static_cast<size_t>(size_bytes), cudaMemcpyHostToDevice,
-                                      static_cast<cudaStream_t>(context.stream)));
-}
-
 void synchronize(const Context& context) {
   LOCKSTEP_CUDA_CHECK(cudaStreamSynchronize(static_cast<cudaStream_t>(context.stream)));
 }

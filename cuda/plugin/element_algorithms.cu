@@ -2,5 +2,7 @@
 #include "cuda/metrics/history.cu"
 #include "cuda/optim/adam.cu"
 #include "cuda/optim/sgd.cu"
+#include "cuda/sampling/grid_sampling.cu"
 #include "cuda/sampling/random_sampling.cu"
 #include "cuda/sampling/row_fill.cu"
+#include "cuda/sampling/sobol_sampling.cu"

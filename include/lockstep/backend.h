@@ -82,6 +82,10 @@ struct AdamUpdate {
   bool decoupled_weight_decay = false;
 };
 
+/// What Sobol sampling can draw: hyperparameters (dimensions with direction numbers) and trials (points of a sequence).
+inline constexpr int64_t kMaxSobolParams = 1111;
+inline constexpr int64_t kMaxSobolTrials = int64_t{1} << 32;
+
 /// Rows to fill with random numbers: row t belongs to trial `trials[t]`, and its values depend on the context's seed, that
 /// id, `stream` and the column alone. In the context's device memory.
 struct RowFill {
@@ -110,6 +114,15 @@ struct Backend {
   /// device memory `draws`. `specs` [n_params] is in device memory. Equal bit for bit on every backend.
   void (*sample_random)(const Context&, const DistributionSpec* specs, int64_t n_params, int64_t first_trial,
                         int64_t n_trials, double* draws);
+  /// Sobol sampling, with the arguments of `sample_random`: trial k is point k of Sobol's sequence with Joe and Kuo's
+  /// direction numbers, scrambled by a random linear matrix and a digital shift (Matousek 1998) that depend on the seed
+  /// and the column alone. Throws InputError beyond `kMaxSobolParams` hyperparameters or `kMaxSobolTrials` trials.
+  void (*sample_sobol)(const Context&, const DistributionSpec* specs, int64_t n_params, int64_t first_trial,
+                       int64_t n_trials, double* draws);
+  /// Grid sampling, with the arguments of `sample_random`: every spec is a choice, and trial k is the k-th combination,
+  /// the last column changing fastest. After the last it starts again.
+  void (*sample_grid)(const Context&, const DistributionSpec* specs, int64_t n_params, int64_t first_trial,
+                      int64_t n_trials, double* draws);
 
   /// Fill rows from U[from, to) and N(mean, std): initial weights. Equal bit for bit on every backend.
   void (*fill_uniform)(const Context&, const RowFill&, double from, double to);

@@ -20,7 +20,11 @@ struct Objective {
   SourceLocation where;
 };
 
-enum class SamplingAlgorithm { kRandom };
+enum class SamplingAlgorithm {
+  kRandom,
+  kSobol,  ///< random with `rule: sobol`: a scrambled Sobol sequence
+  kGrid,   ///< every combination of choices, the last hyperparameter fastest
+};
 
 struct Sampling {
   SamplingAlgorithm algorithm = SamplingAlgorithm::kRandom;
@@ -81,6 +85,12 @@ Override parse_override(const std::string& text);
 SweepSpec load_sweep_file(const std::string& path, const std::vector<Override>& overrides = {});
 /// The same from memory; `file` is used in messages and to resolve nothing.
 SweepSpec parse_sweep(const std::string& text, const std::string& file, const std::vector<Override>& overrides = {});
+
+/// Reads what sampling needs, `search_space` and `sampling_algorithm`, from a sweep file or from a file that holds these
+/// two alone; the rest of the spec stays as it is by default. Throws InputError that names file, line, key and cure.
+SweepSpec load_space_file(const std::string& path, const std::vector<Override>& overrides = {});
+/// The same from memory.
+SweepSpec parse_space(const std::string& text, const std::string& file, const std::vector<Override>& overrides = {});
 
 /// The candidate nearest to `name`, or "" when none is near: for "did you mean". Nearness is edit distance (a swap of
 /// neighbours counts as one), blind to case and to '-' against '_'; a candidate that `name` abbreviates is near too.

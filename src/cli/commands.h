@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -14,6 +15,7 @@ void add_run(CLI::App& app);
 void add_validate(CLI::App& app);
 void add_best(CLI::App& app);
 void add_trials(CLI::App& app);
+void add_sample(CLI::App& app);
 void add_info(CLI::App& app);
 
 /// What `run` and `validate` share: the sweep file and what changes it.
@@ -35,5 +37,8 @@ struct ExitRequest {
 
 /// Prints to standard output; a reader that went away is no error.
 void print(const std::string& text);
+
+/// A seed for a user who gave none.
+uint64_t random_seed();
 
 }  // namespace lockstep::cli

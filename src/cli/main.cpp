@@ -3,6 +3,7 @@
 #include <cstdio>
 #include <cstring>
 #include <exception>
+#include <random>
 
 #include <lockstep/error.h>
 
@@ -14,6 +15,11 @@ void print(const std::string& text) {
   const bool written = std::fwrite(text.data(), 1, text.size(), stdout) == text.size() && std::fflush(stdout) == 0;
   if (written || errno == EPIPE) return;
   throw OutputError(std::string("standard output: ") + std::strerror(errno) + "; free space, or send the output elsewhere");
+}
+
+uint64_t random_seed() {
+  std::random_device device;
+  return (static_cast<uint64_t>(device()) << 32 | device()) >> 11;  // 53 bits: survives JSON and YAML readers
 }
 
 void SweepFileOptions::add_to(CLI::App& command) {
@@ -66,7 +72,8 @@ int run(int argc, char** argv) {
       "  lockstep run examples/digits_mlp.yml\n"
       "  lockstep run sweep.yml --seed 7 --set limits.max_total_trials=200 --output results\n"
       "  lockstep best results\n"
-      "  lockstep trials results --format csv > trials.csv\n\n"
+      "  lockstep trials results --format csv > trials.csv\n"
+      "  lockstep sample sweep.yml -n 1000 > configurations.csv\n\n"
       "Exit codes: 0 success, 1 internal error, 2 wrong command line, 3 wrong sweep file, 4 unusable data,\n"
       "5 results cannot be written or read, 6 device not there, 7 training task failed, 130 interrupted.\n"
       "'lockstep COMMAND --help' tells more about a command.");
@@ -74,6 +81,7 @@ int run(int argc, char** argv) {
   add_validate(app);
   add_best(app);
   add_trials(app);
+  add_sample(app);
   add_info(app);
   try {
     app.parse(argc, argv);

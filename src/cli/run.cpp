@@ -1,8 +1,8 @@
 #include <unistd.h>
 
 #include <memory>
-#include <random>
 
+#include <lockstep/sampling.h>
 #include <lockstep/sweep.h>
 
 #include "cli/commands.h"
@@ -32,11 +32,6 @@ struct RunOptions {
   std::string format = "text";
 };
 
-uint64_t random_seed() {
-  std::random_device device;
-  return (static_cast<uint64_t>(device()) << 32 | device()) >> 11;  // 53 bits: survives JSON and YAML readers
-}
-
 /// Writes out what a sweep that failed has in its journal. A second failure must not hide the first.
 bool export_after_failure(const std::string& output) noexcept {
   try {
@@ -65,12 +60,15 @@ void run(const RunOptions& options) {
 
   Context sampling;
   sampling.seed = seed;
-  const Configurations configurations =
-      sample_random(host_backend(), sampling, spec.search_space, 0, spec.limits.max_total_trials);
+  const Configurations configurations = sample(host_backend(), sampling, spec);
   Training training(spec, configurations, device, seed, options.threads, options.tile);
-  const auto notes = training.notes();
+  auto notes = training.notes();
   if (options.verbose) {
     for (const auto& line : notes) note(line);
+  }
+  if (const std::string sampled = sampling_note(spec); !sampled.empty()) {
+    note(sampled);
+    notes.push_back(sampled);
   }
 
   RunInfo info;

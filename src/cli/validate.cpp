@@ -1,5 +1,7 @@
 #include <memory>
 
+#include <lockstep/sampling.h>
+
 #include "cli/commands.h"
 #include "cli/training.h"
 
@@ -10,12 +12,12 @@ void validate(const SweepFileOptions& options) {
   const SweepSpec spec = options.load();
   Context context;
   context.seed = spec.sampling.seed.value_or(0);
-  const Configurations configurations =
-      sample_random(host_backend(), context, spec.search_space, 0, spec.limits.max_total_trials);
+  const Configurations configurations = sample(host_backend(), context, spec);
   const Training training(spec, configurations, Device{}, context.seed, 0, 0);
   print(options.file + ": valid. " + std::to_string(spec.search_space.n_params()) + " hyperparameters, " +
-        std::to_string(spec.limits.max_total_trials) + " trials, " + spec.objective.primary_metric + " to " +
+        std::to_string(configurations.n_trials()) + " trials, " + spec.objective.primary_metric + " to " +
         (spec.objective.goal == Goal::kMaximize ? "maximize" : "minimize") + ".\n");
+  if (const std::string note = sampling_note(spec); !note.empty()) print("  " + note + "\n");
   for (const auto& note : training.notes()) print("  " + note + "\n");
 }
 

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <limits>
 
+#include <lockstep/sampling.h>
 #include <lockstep/sweep_spec.h>
 
 #include "core/search_space_file.h"
@@ -63,8 +64,8 @@ std::string read_display_name(const YamlNode& root) {
 }
 
 Sampling read_sampling(const YamlNode& root) {
-  static const Names kNow = {"random"};
-  static const Names kLater = {"grid", "bayesian", "sobol"};
+  static const Names kNow = {"random", "grid"};
+  static const Names kLater = {"bayesian"};
   Sampling sampling;
   const YamlNode* node = find_value(root, "sampling_algorithm");
   if (!node) return sampling;
@@ -75,8 +76,10 @@ Sampling read_sampling(const YamlNode& root) {
   }
   if (type) {
     const std::string& name = read_text(*type);
-    refuse_later(*type, name, kLater, "write 'random'");
+    refuse_later(*type, name, kLater, "write 'random' or 'grid'");
+    if (name == "sobol") type->refuse("'sobol' is a rule of random sampling", "write '{type: random, rule: sobol}'");
     if (!contains(kNow, name)) refuse_unknown(*type, "sampling algorithm", name, kNow);
+    if (name == "grid") sampling.algorithm = SamplingAlgorithm::kGrid;
   }
   if (node->is_scalar()) return sampling;
   check_names(*node, {"type", "seed", "rule", "logbase"}, "sampling_algorithm");
@@ -84,8 +87,12 @@ Sampling read_sampling(const YamlNode& root) {
     logbase->refuse("'logbase' is not there yet", "remove it: bounds in log space are powers of e");
   }
   if (const YamlNode* rule = find_value(*node, "rule")) {
-    refuse_later(*rule, read_text(*rule), kLater, "write 'rule: random'");
-    if (rule->text != "random") refuse_unknown(*rule, "rule", rule->text, {"random"});
+    const std::string& name = read_text(*rule);
+    if (name != "random" && name != "sobol") refuse_unknown(*rule, "rule", name, {"random", "sobol"});
+    if (sampling.algorithm != SamplingAlgorithm::kRandom) {
+      rule->refuse("belongs to random sampling, and this is a grid", "remove it, or write 'type: random'");
+    }
+    if (name == "sobol") sampling.algorithm = SamplingAlgorithm::kSobol;
   }
   if (const YamlNode* seed = find_value(*node, "seed")) {
     sampling.seed = static_cast<uint64_t>(read_integer(*seed, 0, kNoLimit));
@@ -211,23 +218,36 @@ std::map<std::string, Setting> read_trial(const YamlNode& root, const SearchSpac
   return trial;
 }
 
-}  // namespace
-
-SweepSpec parse_sweep(const std::string& text, const std::string& file, const std::vector<Override>& overrides) {
+/// The file's tree, overrides applied: a map.
+YamlNode read_document(const std::string& text, const std::string& file, const std::vector<Override>& overrides,
+                       const std::string& cure) {
   YamlNode root = parse_yaml(text, file);
-  static const std::string kCure = "write a sweep: type, trial, search_space, objective, limits";
-  if (root.is_null()) throw InputError({file}, "", "is empty", kCure);
-  if (!root.is_map()) root.refuse(root.is_list() ? "the document is a list" : "the document is a single value", kCure);
+  if (root.is_null()) throw InputError({file}, "", "is empty", cure);
+  if (!root.is_map()) root.refuse(root.is_list() ? "the document is a list" : "the document is a single value", cure);
   apply_overrides(root, overrides);
+  return root;
+}
 
-  check_top_level(root);
+/// What sampling needs.
+SweepSpec read_space(const YamlNode& root) {
   SweepSpec spec;
-  spec.file = file;
-  spec.text = overrides.empty() ? text : emit_yaml(root);
-  spec.display_name = read_display_name(root);
   spec.sampling = read_sampling(root);
   spec.search_space =
       read_search_space(require(root, "search_space", "add the hyperparameters to search, each with its distribution"));
+  check_sampling(spec.sampling, spec.search_space);
+  return spec;
+}
+
+}  // namespace
+
+SweepSpec parse_sweep(const std::string& text, const std::string& file, const std::vector<Override>& overrides) {
+  const YamlNode root =
+      read_document(text, file, overrides, "write a sweep: type, trial, search_space, objective, limits");
+  check_top_level(root);
+  SweepSpec spec = read_space(root);
+  spec.file = file;
+  spec.text = overrides.empty() ? text : emit_yaml(root);
+  spec.display_name = read_display_name(root);
   spec.objective = read_objective(root);
   spec.limits = read_limits(root);
   spec.early_termination = read_early_termination(root);
@@ -237,6 +257,22 @@ SweepSpec parse_sweep(const std::string& text, const std::string& file, const st
 
 SweepSpec load_sweep_file(const std::string& path, const std::vector<Override>& overrides) {
   return parse_sweep(read_text_file(path), path, overrides);
+}
+
+SweepSpec parse_space(const std::string& text, const std::string& file, const std::vector<Override>& overrides) {
+  const YamlNode root = read_document(text, file, overrides, "write a search_space, with or without sampling_algorithm");
+  const bool is_sweep = std::any_of(root.children.begin(), root.children.end(), [](const YamlNode& child) {
+    return child.key != "search_space" && child.key != "sampling_algorithm";
+  });
+  if (is_sweep) check_top_level(root);
+  SweepSpec spec = read_space(root);
+  spec.file = file;
+  spec.text = overrides.empty() ? text : emit_yaml(root);
+  return spec;
+}
+
+SweepSpec load_space_file(const std::string& path, const std::vector<Override>& overrides) {
+  return parse_space(read_text_file(path), path, overrides);
 }
 
 }  // namespace lockstep

@@ -36,7 +36,7 @@ struct TaskSweep {
   uint64_t seed = 0;
 };
 
-/// Samples `spec.limits.max_total_trials` configurations of `spec.search_space`, trains them as batches and returns what came of it.
+/// Samples the configurations (`trial_count`) of `spec.search_space`, trains them as batches and returns what came of it.
 /// `spec.sampling.seed` decides everything random; without one, `options.seed` does.
 /// Throws what sampling, `make_torch_executor` and `run_sweep` throw.
 TaskSweep run_sweep(const Task& task, const SweepSpec& spec, TorchExecutorOptions options = {},

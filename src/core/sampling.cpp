@@ -1,0 +1,130 @@
+#include <lockstep/sampling.h>
+
+#include <algorithm>
+#include <limits>
+#include <stdexcept>
+#include <vector>
+
+#include "core/device_buffer.h"
+
+namespace lockstep {
+
+namespace {
+
+constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+
+}  // namespace
+
+int64_t grid_size(const SearchSpace& space) {
+  check_sampling({SamplingAlgorithm::kGrid, {}}, space);
+  int64_t size = 1;
+  for (const Parameter& parameter : space.parameters()) {
+    const int64_t count = parameter.distribution.spec.count;
+    if (size > kNoLimit / count) return kNoLimit;
+    size *= count;
+  }
+  return size;
+}
+
+void check_sampling(const Sampling& sampling, const SearchSpace& space) {
+  if (sampling.algorithm == SamplingAlgorithm::kGrid) {
+    for (const Parameter& parameter : space.parameters()) {
+      if (parameter.distribution.spec.kind == DistributionKind::kChoice) continue;
+      throw InputError(parameter.where, "search_space." + parameter.name,
+                       std::string("is ") + parameter.distribution.type_name() + ", and a grid takes choice alone",
+                       "list its values as a choice, or sample with 'type: random'");
+    }
+  }
+  if (sampling.algorithm == SamplingAlgorithm::kSobol && space.n_params() > kMaxSobolParams) {
+    const Parameter& first_beyond = space[kMaxSobolParams];
+    throw InputError(first_beyond.where, "search_space." + first_beyond.name,
+                     "is one of " + std::to_string(space.n_params()) + " hyperparameters, and a Sobol sequence has " +
+                         std::to_string(kMaxSobolParams) + " dimensions",
+                     "write 'rule: random'");
+  }
+}
+
+int64_t max_trials(const Sampling& sampling, const SearchSpace& space) {
+  switch (sampling.algorithm) {
+    case SamplingAlgorithm::kGrid: return grid_size(space);
+    case SamplingAlgorithm::kSobol: return kMaxSobolTrials;
+    case SamplingAlgorithm::kRandom: break;
+  }
+  return kNoLimit;
+}
+
+int64_t trial_count(const SweepSpec& spec) {
+  return std::min(spec.limits.max_total_trials, max_trials(spec.sampling, spec.search_space));
+}
+
+std::string sampling_note(const SweepSpec& spec) {
+  if (spec.sampling.algorithm != SamplingAlgorithm::kGrid) return "";
+  const int64_t size = grid_size(spec.search_space);
+  const int64_t n_trials = trial_count(spec);
+  if (n_trials == size) return "Grid: all " + std::to_string(size) + " combinations";
+  return "Grid: the first " + std::to_string(n_trials) + " of " +
+         (size == kNoLimit ? "more than 10^18" : std::to_string(size)) + " combinations (limits.max_total_trials)";
+}
+
+struct Sampler::State {
+  State(const Backend& b, const Context& c, const Sampling& s, const SearchSpace& space)
+      : backend(b), context(c), sampling(s), n_params(space.n_params()), n_trials(max_trials(s, space)),
+        specs(b, c, static_cast<size_t>(space.n_params())) {
+    const std::vector<DistributionSpec> host_specs = space.specs();
+    specs.upload(host_specs.data(), host_specs.size());
+  }
+
+  const Backend& backend;
+  const Context& context;
+  Sampling sampling;
+  int64_t n_params;
+  int64_t n_trials;
+  DeviceBuffer<DistributionSpec> specs;
+};
+
+Sampler::Sampler(const Backend& backend, const Context& context, const Sampling& sampling, const SearchSpace& space) {
+  check_sampling(sampling, space);
+  state_ = std::make_unique<State>(backend, context, sampling, space);
+}
+Sampler::~Sampler() = default;
+
+void Sampler::draw(int64_t first_trial, int64_t n_trials, double* draws) const {
+  if (first_trial < 0 || n_trials < 0) throw std::invalid_argument("Sampler: negative trial or number of trials");
+  if (n_trials > state_->n_trials - first_trial) {
+    throw InputError({}, "",
+                     "trials " + std::to_string(first_trial) + " and on: there are only " +
+                         std::to_string(state_->n_trials) + (state_->sampling.algorithm == SamplingAlgorithm::kGrid
+                                                                 ? " combinations in the grid"
+                                                                 : " points in a Sobol sequence"),
+                     "ask for fewer");
+  }
+  if (n_trials == 0 || state_->n_params == 0) return;
+  const Backend& backend = state_->backend;
+  const auto draw_by = [&] {
+    switch (state_->sampling.algorithm) {
+      case SamplingAlgorithm::kGrid: return backend.sample_grid;
+      case SamplingAlgorithm::kSobol: return backend.sample_sobol;
+      case SamplingAlgorithm::kRandom: break;
+    }
+    return backend.sample_random;
+  }();
+  draw_by(state_->context, state_->specs.data(), state_->n_params, first_trial, n_trials, draws);
+}
+
+Configurations sample(const Backend& backend, const Context& context, const Sampling& sampling,
+                      const SearchSpace& space, int64_t first_trial, int64_t n_trials) {
+  const Sampler sampler(backend, context, sampling, space);
+  if (n_trials < 0) throw std::invalid_argument("sample: negative number of trials");
+  std::vector<double> draws(static_cast<size_t>(n_trials * space.n_params()));
+  const DeviceBuffer<double> device_draws(backend, context, draws.size());
+  sampler.draw(first_trial, n_trials, device_draws.data());
+  device_draws.download(draws.data(), draws.size());
+  return Configurations(space, first_trial, n_trials, std::move(draws));
+}
+
+Configurations sample_random(const Backend& backend, const Context& context, const SearchSpace& space,
+                             int64_t first_trial, int64_t n_trials) {
+  return sample(backend, context, Sampling{}, space, first_trial, n_trials);
+}
+
+}  // namespace lockstep
