@@ -13,8 +13,8 @@ namespace lockstep {
 inline constexpr int kSobolDigits = 32;
 inline constexpr int kMaxSobolDimensions = static_cast<int>(sizeof(kSobolDimensions) / sizeof(SobolDimension));
 
-/// The 32 direction numbers of a dimension, in [0, kMaxSobolDimensions): the initial ones, then the recurrence of Bratley
-/// and Fox (Algorithm 659, ACM TOMS 14, 1988).
+/// The 32 direction numbers of a dimension, in [0, kMaxSobolDimensions): the initial ones, then the recurrence of
+/// Bratley and Fox (Algorithm 659, ACM TOMS 14, 1988).
 inline void sobol_directions(int dimension, uint32_t* directions) {
   const SobolDimension& packed = kSobolDimensions[dimension];
   const auto polynomial = static_cast<uint32_t>(packed.high >> 32);
@@ -37,15 +37,15 @@ inline void sobol_directions(int dimension, uint32_t* directions) {
   }
 }
 
-/// A direction number after random linear matrix scrambling (Matousek, On the L2-discrepancy for anchored boxes, Journal
-/// of Complexity 14, 1998): its 32 digits times a lower triangular matrix of 64 x 32 digits with ones on the diagonal and
-/// random digits below, one matrix a dimension. Column c of the matrix is keyed by (seed, dimension, c) alone.
+/// A direction number after random linear matrix scrambling (Matousek, On the L2-discrepancy for anchored boxes,
+/// Journal of Complexity 14, 1998): its 32 digits times a lower triangular matrix of 64 x 32 digits with ones on the
+/// diagonal and random digits below, one matrix a dimension. Column c of the matrix is keyed by (seed, dimension, c)
+/// alone.
 LOCKSTEP_HD inline uint64_t scrambled_direction(uint64_t seed, int64_t dimension, uint32_t direction) {
   uint64_t result = 0;
   for (uint32_t digit = 0; digit < kSobolDigits; ++digit) {
     if (!(direction << digit >> 31)) continue;
-    const uint64_t random =
-        random_words(seed, RandomPurpose::kSobolScrambling, dimension, /*stream=*/0, digit).bits();
+    const uint64_t random = random_words(seed, RandomPurpose::kSobolScrambling, dimension, /*stream=*/0, digit).bits();
     const uint64_t one = uint64_t{1} << (63 - digit);
     result ^= one | (random & (one - 1));
   }

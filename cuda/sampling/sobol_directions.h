@@ -29,9 +29,9 @@
 
 namespace lockstep {
 
-/// One dimension. The initial number m_i (odd, below 2^i; m_1 = 1) is 2 h + 1, where h is the i - 1 bits at (i-1)(i-2)/2
-/// of `low` for i <= 11, those at 0 of `high` for i = 12 and those at 11 for i = 13. Bits 32 and up of `high` are the
-/// polynomial, x^k as bit k. The first dimension is van der Corput's sequence and has the polynomial 1.
+/// One dimension. The initial number m_i (odd, below 2^i; m_1 = 1) is 2 h + 1, where h is the i - 1 bits at
+/// (i-1)(i-2)/2 of `low` for i <= 11, those at 0 of `high` for i = 12 and those at 11 for i = 13. Bits 32 and up of
+/// `high` are the polynomial, x^k as bit k. The first dimension is van der Corput's sequence and has the polynomial 1.
 struct SobolDimension {
   uint64_t low;
   uint64_t high;

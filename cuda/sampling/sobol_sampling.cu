@@ -1,4 +1,5 @@
-// Sobol sampling of configurations: a dimension a hyperparameter, through the same quantile functions as random sampling.
+// Sobol sampling of configurations: a dimension a hyperparameter, through the same quantile functions as random
+// sampling.
 #include <string>
 #include <vector>
 
@@ -62,7 +63,8 @@ void sample_sobol(const Context& context, const DistributionSpec* specs, int64_t
   const DeviceBuffer<uint64_t> scrambled(context, n_params * kSobolEntries);
   copy_to_device(context, device_directions.data(), directions.data(),
                  static_cast<int64_t>(directions.size() * sizeof(uint32_t)));
-  for_each_index(context, n_params * kSobolEntries, ScrambleOne{context.seed, device_directions.data(), scrambled.data()});
+  for_each_index(context, n_params * kSobolEntries,
+                 ScrambleOne{context.seed, device_directions.data(), scrambled.data()});
   for_each_index(context, n_trials * n_params, DrawPoint{specs, scrambled.data(), n_params, first_trial, draws});
 }
 

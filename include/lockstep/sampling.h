@@ -48,8 +48,8 @@ class Sampler {
   std::unique_ptr<State> state_;
 };
 
-/// Draws the configurations of trials [first_trial, first_trial + n_trials) by `sampling.algorithm` with `context.seed`.
-/// Synchronises the stream.
+/// Draws the configurations of trials [first_trial, first_trial + n_trials) by `sampling.algorithm` with
+/// `context.seed`. Synchronises the stream.
 Configurations sample(const Backend& backend, const Context& context, const Sampling& sampling,
                       const SearchSpace& space, int64_t first_trial, int64_t n_trials);
 

@@ -111,8 +111,8 @@ void sample_to(const SampleOptions& options) {
     throw InputError({options.file}, "",
                      (grid ? "the grid has " + std::to_string(available) + " combinations"
                            : "the Sobol sequence has " + std::to_string(available) + " points") +
-                         ", fewer than --first " + std::to_string(options.first) + " and -n " + std::to_string(n_trials) +
-                         " ask for",
+                         ", fewer than --first " + std::to_string(options.first) + " and -n " +
+                         std::to_string(n_trials) + " ask for",
                      "lower them");
   }
   if (options.format == "none" && !options.output.empty()) {
@@ -124,7 +124,9 @@ void sample_to(const SampleOptions& options) {
 
   Context context;
   const Backend& backend = choose_backend(options.device, context.device);
-  if (options.device == "auto") std::fprintf(stderr, "Device: %s (chosen by auto)\n", context.device.to_string().c_str());
+  if (options.device == "auto") {
+    std::fprintf(stderr, "Device: %s (chosen by auto)\n", context.device.to_string().c_str());
+  }
   context.seed = spec.sampling.seed ? *spec.sampling.seed : random_seed();
   if (!spec.sampling.seed && !grid) {
     const std::string seed = std::to_string(context.seed);
@@ -134,7 +136,8 @@ void sample_to(const SampleOptions& options) {
   const Sampler sampler(backend, context, spec.sampling, spec.search_space);
   const int64_t n_params = spec.search_space.n_params();
   const int64_t draws_at_once = context.device.kind == DeviceKind::kCpu ? kDrawsAtOnceCpu : kDrawsAtOnceCuda;
-  const int64_t trials_at_once = std::min(std::max<int64_t>(draws_at_once / n_params, 1), std::max<int64_t>(n_trials, 1));
+  const int64_t trials_at_once =
+      std::min(std::max<int64_t>(draws_at_once / n_params, 1), std::max<int64_t>(n_trials, 1));
   const DeviceBuffer<double> device_draws(backend, context, static_cast<size_t>(trials_at_once * n_params));
   const auto in_chunks = [&](auto&& use) {
     for (int64_t done = 0; done < n_trials; done += trials_at_once) {
@@ -151,7 +154,8 @@ void sample_to(const SampleOptions& options) {
     const double elapsed_s = std::chrono::duration<double>(std::chrono::steady_clock::now() - start).count();
     print(format_count(n_trials) + " configurations of " + std::to_string(n_params) + " hyperparameters in " +
           format_number(elapsed_s) + " s on " + context.device.to_string() + ": " +
-          format_count(static_cast<int64_t>(static_cast<double>(n_trials) / std::max(elapsed_s, 1e-9))) + " a second\n");
+          format_count(static_cast<int64_t>(static_cast<double>(n_trials) / std::max(elapsed_s, 1e-9))) +
+          " a second\n");
     return;
   }
   static const std::map<std::string, SampleFormat> kFormats = {
@@ -187,10 +191,13 @@ void add_sample(CLI::App& app) {
       ->type_name("N")
       ->capture_default_str();
   command->add_option("--seed", options->seed, "instead of sampling_algorithm.seed")->type_name("N");
-  command->add_option("--set", options->set, "change a value of the file: a dotted path and a YAML value; may be repeated")
+  command
+      ->add_option("--set", options->set, "change a value of the file: a dotted path and a YAML value; may be repeated")
       ->type_name("KEY=VALUE")
       ->allow_extra_args(false);
-  command->add_option("--format", options->format, "csv, json, npy (the raw draws), or none: draw alone and print the rate")
+  command
+      ->add_option("--format", options->format,
+                   "csv, json, npy (the raw draws), or none: draw alone and print the rate")
       ->check(CLI::IsMember({"csv", "json", "npy", "none"}))
       ->capture_default_str();
   command->add_option("-o,--output", options->output, "file to write, instead of standard output")->type_name("FILE");

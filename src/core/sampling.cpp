@@ -68,7 +68,11 @@ std::string sampling_note(const SweepSpec& spec) {
 
 struct Sampler::State {
   State(const Backend& b, const Context& c, const Sampling& s, const SearchSpace& space)
-      : backend(b), context(c), sampling(s), n_params(space.n_params()), n_trials(max_trials(s, space)),
+      : backend(b),
+        context(c),
+        sampling(s),
+        n_params(space.n_params()),
+        n_trials(max_trials(s, space)),
         specs(b, c, static_cast<size_t>(space.n_params())) {
     const std::vector<DistributionSpec> host_specs = space.specs();
     specs.upload(host_specs.data(), host_specs.size());
@@ -93,9 +97,9 @@ void Sampler::draw(int64_t first_trial, int64_t n_trials, double* draws) const {
   if (n_trials > state_->n_trials - first_trial) {
     throw InputError({}, "",
                      "trials " + std::to_string(first_trial) + " and on: there are only " +
-                         std::to_string(state_->n_trials) + (state_->sampling.algorithm == SamplingAlgorithm::kGrid
-                                                                 ? " combinations in the grid"
-                                                                 : " points in a Sobol sequence"),
+                         std::to_string(state_->n_trials) +
+                         (state_->sampling.algorithm == SamplingAlgorithm::kGrid ? " combinations in the grid"
+                                                                                 : " points in a Sobol sequence"),
                      "ask for fewer");
   }
   if (n_trials == 0 || state_->n_params == 0) return;

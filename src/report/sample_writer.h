@@ -30,7 +30,7 @@ class SampleWriter {
 
  private:
   struct Column {
-    std::string prefix;                ///< JSON: before the value
+    std::string prefix;  ///< JSON: before the value
     bool is_integer = false;
     std::vector<std::string> choices;  ///< the values, written out
   };

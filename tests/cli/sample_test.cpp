@@ -18,19 +18,22 @@ class CliSample : public CliTest {
  protected:
   void SetUp() override {
     CliTest::SetUp();
-    write("space.yml", "search_space:\n"
-                       "  lr: {type: loguniform, min_value: -7, max_value: -1}\n"
-                       "  hidden: {type: choice, values: [8, 16]}\n");
-    write("grid.yml", "sampling_algorithm: grid\n"
-                      "search_space:\n"
-                      "  act: {type: choice, values: [relu, 'a,b']}\n"
-                      "  hidden: {type: choice, values: [8, 16, 32]}\n");
+    write("space.yml",
+          "search_space:\n"
+          "  lr: {type: loguniform, min_value: -7, max_value: -1}\n"
+          "  hidden: {type: choice, values: [8, 16]}\n");
+    write("grid.yml",
+          "sampling_algorithm: grid\n"
+          "search_space:\n"
+          "  act: {type: choice, values: [relu, 'a,b']}\n"
+          "  hidden: {type: choice, values: [8, 16, 32]}\n");
   }
   void expect_refusal(const std::string& arguments, int code, std::initializer_list<const char*> fragments) {
     const Ran ran = run(arguments);
     EXPECT_EQ(ran.exit_code, code) << ran.err;
     EXPECT_EQ(ran.out, "");
-    for (const char* fragment : fragments) EXPECT_NE(ran.err.find(fragment), std::string::npos) << fragment << "\n" << ran.err;
+    for (const char* fragment : fragments)
+      EXPECT_NE(ran.err.find(fragment), std::string::npos) << fragment << "\n" << ran.err;
   }
 };
 
@@ -42,18 +45,36 @@ std::vector<std::string> lines(const std::string& text) {
 }
 
 TEST_F(CliSample, DrawsWhatASweepTrains) {
-  ASSERT_EQ(run("run sweep.yml --quiet --output out --set trial.epochs=1").exit_code, 0);
-  const Json trials = Json::parse(run("trials out --format json").out);
-  const Ran ran = run("sample sweep.yml -n 12 --format json");
-  ASSERT_EQ(ran.exit_code, 0) << ran.err;
-  EXPECT_EQ(ran.err, "") << "the file has a seed";
-  const Json drawn = Json::parse(ran.out);
-  ASSERT_EQ(drawn.size(), 12u);
-  for (size_t i = 0; i < 12; ++i) {
-    Json expected = trials[i]["hyperparameters"];
-    expected["trial"] = i;
-    EXPECT_EQ(drawn[i], expected);
+  const std::string grid =
+      "--set sampling_algorithm.type=grid --set 'search_space.lr={type: choice, values: [0.1, 0.01]}'";
+  for (const std::string& sampling : {std::string(), std::string("--set sampling_algorithm.rule=sobol"), grid}) {
+    const size_t n_trials = sampling == grid ? 4 : 12;
+    const Ran swept = run("run sweep.yml --quiet --overwrite --output out --set trial.epochs=1 " + sampling);
+    ASSERT_EQ(swept.exit_code, 0) << swept.err;
+    const Json trials = Json::parse(run("trials out --format json").out);
+    ASSERT_EQ(trials.size(), n_trials) << sampling;
+    const Ran ran = run("sample sweep.yml -n " + std::to_string(n_trials) + " --format json " + sampling);
+    ASSERT_EQ(ran.exit_code, 0) << ran.err;
+    EXPECT_EQ(ran.err, "") << "the file has a seed";
+    const Json drawn = Json::parse(ran.out);
+    ASSERT_EQ(drawn.size(), n_trials);
+    for (size_t i = 0; i < n_trials; ++i) {
+      Json expected = trials[i]["hyperparameters"];
+      expected["trial"] = i;
+      EXPECT_EQ(drawn[i], expected) << sampling;
+    }
   }
+}
+
+TEST_F(CliSample, SweepSaysHowMuchOfTheGridItTrains) {
+  const std::string grid =
+      " sweep.yml --set sampling_algorithm.type=grid --set 'search_space.lr={type: choice, values: [0.1, 0.01]}'";
+  EXPECT_NE(run("validate" + grid).out.find("4 trials"), std::string::npos);
+  EXPECT_NE(read("stdout.txt").find("Grid: all 4 combinations"), std::string::npos) << read("stdout.txt");
+  EXPECT_NE(run("validate --max-total-trials 3" + grid).out.find("Grid: the first 3 of 4 combinations"),
+            std::string::npos);
+  const Ran ran = run("run --max-total-trials 3 --output out --set trial.epochs=1" + grid);
+  EXPECT_NE(ran.err.find("Grid: the first 3 of 4 combinations"), std::string::npos) << ran.err;
 }
 
 TEST_F(CliSample, PartsAreThePartsOfTheWhole) {
@@ -71,7 +92,8 @@ TEST_F(CliSample, SobolIsEvenAndSeeded) {
   const std::string sobol = "sample space.yml -n 64 --set 'sampling_algorithm={type: random, rule: sobol}' --seed ";
   const auto drawn = lines(run(sobol + "7").out);
   ASSERT_EQ(drawn.size(), 65u);
-  const auto n_8 = std::count_if(drawn.begin() + 1, drawn.end(), [](const std::string& line) { return line.ends_with(",8"); });
+  const auto n_8 =
+      std::count_if(drawn.begin() + 1, drawn.end(), [](const std::string& line) { return line.ends_with(",8"); });
   EXPECT_EQ(n_8, 32);
   EXPECT_EQ(lines(run(sobol + "7").out), drawn);
   EXPECT_NE(lines(run(sobol + "8").out), drawn);
@@ -83,7 +105,8 @@ TEST_F(CliSample, GridIsWholeUnlessAskedOtherwise) {
   EXPECT_EQ(run("sample grid.yml --first 4").out, "trial,act,hidden\n4,\"a,b\",16\n5,\"a,b\",32\n");
   EXPECT_EQ(run("sample grid.yml -n 1").out, "trial,act,hidden\n0,relu,8\n");
   expect_refusal("sample grid.yml -n 7", 3, {"grid.yml", "6 combinations", "-n 7"});
-  expect_refusal("sample space.yml --set sampling_algorithm=grid", 3, {"space.yml:2", "search_space.lr", "loguniform", "choice"});
+  expect_refusal("sample space.yml --set sampling_algorithm=grid", 3,
+                 {"space.yml:2", "search_space.lr", "loguniform", "choice"});
 }
 
 TEST_F(CliSample, NpyHoldsTheDraws) {
@@ -133,10 +156,13 @@ TEST_F(CliSample, RefusesWhatIsWrong) {
 
 // A full device, and a reader that goes away.
 TEST_F(CliSample, OutputThatFailsOrEnds) {
-  const Ran full = shell(program() + " sample space.yml -n 100000 --seed 7 --output /dev/full >stdout.txt 2>stderr.txt");
+  const Ran full =
+      shell(program() + " sample space.yml -n 100000 --seed 7 --output /dev/full >stdout.txt 2>stderr.txt");
   EXPECT_EQ(full.exit_code, 5);
   EXPECT_NE(full.err.find("/dev/full: "), std::string::npos) << full.err;
-  const Ran gone = shell("(" + program() + " sample space.yml -n 1000000000000 --seed 7 2>stderr.txt; echo $? >code.txt) | head -1 >stdout.txt");
+  const Ran gone =
+      shell("(" + program() +
+            " sample space.yml -n 1000000000000 --seed 7 2>stderr.txt; echo $? >code.txt) | head -1 >stdout.txt");
   EXPECT_EQ(gone.out, "trial,lr,hidden\n");
   EXPECT_EQ(gone.err, "");
   EXPECT_EQ(read("code.txt"), "0\n");

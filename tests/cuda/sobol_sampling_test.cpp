@@ -91,8 +91,8 @@ TEST_P(SobolSampling, DrawsTheSameBitsAsTheHost) {
   EXPECT_TRUE(same_bits(sample(specs, 5, n_trials), expected));
 }
 
-// What makes the sequence even, and what scrambling must not lose: of 2^k points in a row from a multiple of 2^k, each of
-// the 2^k equal parts of an axis holds one.
+// What makes the sequence even, and what scrambling must not lose: of 2^k points in a row from a multiple of 2^k, each
+// of the 2^k equal parts of an axis holds one.
 TEST_P(SobolSampling, PutsOnePointInEachPartOfEachAxis) {
   const int64_t n_dimensions = pick(kMaxSobolParams, 200);
   for (const int64_t n : {1, 2, 16, 256}) {
@@ -111,7 +111,8 @@ TEST_P(SobolSampling, PutsOnePointInEachPartOfEachAxis) {
   }
 }
 
-// The first two dimensions are a (0, 2)-sequence: also every rectangle of area 2^-k that halving makes holds one of 2^k.
+// The first two dimensions are a (0, 2)-sequence: also every rectangle of area 2^-k that halving makes holds one of
+// 2^k.
 TEST_P(SobolSampling, PutsOnePointInEachRectangleOfTheFirstTwo) {
   const int64_t n = 256;
   const auto points = unit_cube(2, 5 * n, n);
@@ -126,7 +127,8 @@ TEST_P(SobolSampling, PutsOnePointInEachRectangleOfTheFirstTwo) {
 }
 
 TEST_P(SobolSampling, DrawsEveryChoiceEquallyOften) {
-  const auto draws = sample({{DistributionKind::kUniform, 0, 1, 0, 0}, {DistributionKind::kChoice, 0, 0, 0, 4}}, 64, 32);
+  const auto draws =
+      sample({{DistributionKind::kUniform, 0, 1, 0, 0}, {DistributionKind::kChoice, 0, 0, 0, 4}}, 64, 32);
   std::vector<int> counts(4);
   for (size_t i = 1; i < draws.size(); i += 2) ++counts[static_cast<size_t>(draws[i])];
   EXPECT_EQ(counts, std::vector<int>(4, 8));
