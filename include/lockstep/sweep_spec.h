@@ -92,6 +92,18 @@ SweepSpec load_space_file(const std::string& path, const std::vector<Override>& 
 /// The same from memory.
 SweepSpec parse_space(const std::string& text, const std::string& file, const std::vector<Override>& overrides = {});
 
+/// A policy by itself: what `lockstep simulate` reads.
+struct PolicyFile {
+  EarlyTermination early_termination;
+  std::string type = "none";  ///< the policy's name
+  std::optional<Goal> goal;   ///< of the objective, where the file has one
+};
+/// Reads an early-termination policy from a sweep file, from a file with `early_termination` (and `objective`) alone, or
+/// from one that holds the policy's fields themselves. Throws InputError that names file, line, key and cure.
+PolicyFile load_policy_file(const std::string& path, const std::vector<Override>& overrides = {});
+/// The same from memory.
+PolicyFile parse_policy(const std::string& text, const std::string& file, const std::vector<Override>& overrides = {});
+
 /// The candidate nearest to `name`, or "" when none is near: for "did you mean". Nearness is edit distance (a swap of
 /// neighbours counts as one), blind to case and to '-' against '_'; a candidate that `name` abbreviates is near too.
 std::string nearest_name(const std::string& name, const std::vector<std::string>& candidates);

@@ -100,17 +100,22 @@ Sampling read_sampling(const YamlNode& root) {
   return sampling;
 }
 
+/// The goal of an objective.
+Goal read_goal(const YamlNode& objective) {
+  const YamlNode& goal = require(objective, "goal", "add 'goal: maximize' or 'goal: minimize'");
+  std::string name = read_text(goal);
+  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  if (name != "maximize" && name != "minimize") refuse_unknown(goal, "goal", goal.text, {"maximize", "minimize"});
+  return name == "maximize" ? Goal::kMaximize : Goal::kMinimize;
+}
+
 Objective read_objective(const YamlNode& root) {
   static const std::string kExample = "'objective: {goal: maximize, primary_metric: accuracy}'";
   const YamlNode& node = require(root, "objective", "add " + kExample);
   require_map(node, kExample);
   check_names(node, {"goal", "primary_metric"}, "objective");
   Objective objective;
-  const YamlNode& goal = require(node, "goal", "add 'goal: maximize' or 'goal: minimize'");
-  std::string name = read_text(goal);
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  if (name != "maximize" && name != "minimize") refuse_unknown(goal, "goal", goal.text, {"maximize", "minimize"});
-  objective.goal = name == "maximize" ? Goal::kMaximize : Goal::kMinimize;
+  objective.goal = read_goal(node);
   const YamlNode& metric = require(node, "primary_metric", "add the metric that the trials report, such as 'accuracy'");
   objective.primary_metric = read_text(metric);
   if (objective.primary_metric.empty()) metric.refuse("is empty", "write the metric that the trials report");
@@ -273,6 +278,42 @@ SweepSpec parse_space(const std::string& text, const std::string& file, const st
 
 SweepSpec load_space_file(const std::string& path, const std::vector<Override>& overrides) {
   return parse_space(read_text_file(path), path, overrides);
+}
+
+PolicyFile parse_policy(const std::string& text, const std::string& file, const std::vector<Override>& overrides) {
+  static const Names kParts = {"early_termination", "objective"};
+  static const Names kSweep = {"early_termination", "objective", "search_space",
+                               "sampling_algorithm", "trial", "limits"};
+  YamlNode root = read_document(text, file, overrides,
+                                "write a policy, such as 'early_termination: {type: median_stopping}'");
+  const YamlNode* type = root.find("type");
+  const bool is_block = !(type && type->is_scalar() && type->text == "sweep") &&
+                        std::none_of(kSweep.begin(), kSweep.end(), [&](const auto& name) { return root.find(name); });
+  if (is_block) {
+    YamlNode block = std::move(root);
+    block.key = "early_termination";
+    root = YamlNode();
+    root.kind = YamlNode::Kind::kMap;
+    root.children.push_back(std::move(block));
+  } else if (std::any_of(root.children.begin(), root.children.end(),
+                         [](const YamlNode& child) { return !contains(kParts, child.key); })) {
+    check_top_level(root);
+  }
+  PolicyFile policy;
+  policy.early_termination = read_early_termination(root);
+  if (const YamlNode* node = find_value(root, "early_termination")) {
+    policy.type = node->is_scalar() ? node->text : require(*node, "type", "").text;
+  }
+  if (const YamlNode* objective = find_value(root, "objective")) {
+    require_map(*objective, "'{goal: minimize}'");
+    check_names(*objective, {"goal", "primary_metric"}, "objective");
+    policy.goal = read_goal(*objective);
+  }
+  return policy;
+}
+
+PolicyFile load_policy_file(const std::string& path, const std::vector<Override>& overrides) {
+  return parse_policy(read_text_file(path), path, overrides);
 }
 
 }  // namespace lockstep

@@ -1,0 +1,238 @@
+#include "core/recorded_curves.h"
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <charconv>
+#include <cmath>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <limits>
+#include <optional>
+#include <system_error>
+
+#include <lockstep/error.h>
+
+namespace lockstep {
+
+namespace {
+
+constexpr const char* kColumnsCure = "; the first line names the columns: trial, interval and value are needed";
+/// Beyond it a double no longer names every whole number.
+constexpr double kMaxInterval = 9e15;
+
+[[noreturn]] void refuse_line(const std::string& file, int64_t line, const std::string& problem) {
+  throw DataError(file + (line > 0 ? ":" + std::to_string(line) : "") + ": " + problem);
+}
+
+std::string trimmed(const std::string& text) {
+  const size_t first = text.find_first_not_of(" \t");
+  if (first == std::string::npos) return "";
+  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
+}
+
+/// The fields of one line, quotes removed ("" inside quotes is one quote); nullopt when a quote is not closed.
+std::optional<std::vector<std::string>> split_line(const std::string& line) {
+  std::vector<std::string> fields(1);
+  bool quoted = false;
+  for (size_t i = 0; i < line.size(); ++i) {
+    const char c = line[i];
+    if (c == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
+      fields.back() += line[++i];
+    } else if (c == '"') {
+      quoted = !quoted;
+    } else if (c == ',' && !quoted) {
+      fields.emplace_back();
+    } else {
+      fields.back() += c;
+    }
+  }
+  if (quoted) return std::nullopt;
+  for (std::string& field : fields) field = trimmed(field);
+  return fields;
+}
+
+/// The whole of `text` as a number; knows nan and inf.
+std::optional<double> read_number(const std::string& text) {
+  const char* first = text.data() + (text.starts_with('+') ? 1 : 0);
+  const char* last = text.data() + text.size();
+  double value = 0;
+  const auto [end, failure] = std::from_chars(first, last, value);
+  if (end != last || failure == std::errc::invalid_argument) return std::nullopt;
+  // Out of range is an overflow or an underflow; only strtod says which.
+  if (failure == std::errc::result_out_of_range) return std::strtod(text.c_str(), nullptr);
+  return value;
+}
+
+/// Where the three columns stand.
+struct Columns {
+  std::array<size_t, 3> at{};
+  size_t needed = 0;  ///< fields that a line must have
+};
+
+Columns find_columns(const std::vector<std::string>& header, const std::string& file, int64_t line) {
+  static const std::array<const char*, 3> kNames = {"trial", "interval", "value"};
+  Columns columns;
+  for (size_t i = 0; i < kNames.size(); ++i) {
+    const auto n = std::count(header.begin(), header.end(), kNames[i]);
+    if (n != 1) {
+      const std::string column = std::string("column '") + kNames[i] + "'";
+      refuse_line(file, line, (n == 0 ? "there is no " + column : column + " stands there twice") + kColumnsCure);
+    }
+    columns.at[i] = static_cast<size_t>(std::find(header.begin(), header.end(), kNames[i]) - header.begin());
+    columns.needed = std::max(columns.needed, columns.at[i] + 1);
+  }
+  return columns;
+}
+
+/// The next line that is not blank, without its line end.
+bool next_line(std::istream& text, std::string& line, int64_t& n) {
+  while (std::getline(text, line)) {
+    ++n;
+    if (line.ends_with('\r')) line.pop_back();
+    if (n == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
+    if (!trimmed(line).empty()) return true;
+  }
+  return false;
+}
+
+}  // namespace
+
+int64_t RecordedCurves::n_values() const {
+  int64_t n = 0;
+  for (const auto& curve : curves) n += static_cast<int64_t>(curve.size());
+  return n;
+}
+
+int64_t RecordedCurves::n_intervals() const {
+  size_t n = 0;
+  for (const auto& curve : curves) n = std::max(n, curve.size());
+  return static_cast<int64_t>(n);
+}
+
+void CurveCollector::add(const std::string& trial, int64_t interval, double value, int64_t line) {
+  const auto [found, is_new] = rows_.emplace(trial, names_.size());
+  if (is_new) {
+    names_.push_back(trial);
+    reports_.emplace_back();
+  }
+  reports_[found->second].push_back({interval, value, line});
+}
+
+void CurveCollector::refuse(int64_t line, const std::string& problem, const std::string& cure) const {
+  refuse_line(file_, line, problem + "; " + cure);
+}
+
+RecordedCurves CurveCollector::finish() {
+  if (names_.empty()) refuse(0, "no learning curve is recorded", "give a record with a value per trial and interval");
+  RecordedCurves result;
+  int64_t first = std::numeric_limits<int64_t>::max();
+  for (auto& reports : reports_) {
+    std::stable_sort(reports.begin(), reports.end(),
+                     [](const Report& a, const Report& b) { return a.interval < b.interval; });
+    first = std::min(first, reports.front().interval);
+  }
+  result.counts_from_zero = first == 0;
+  const int64_t base = result.counts_from_zero ? 0 : 1;
+  for (size_t row = 0; row < names_.size(); ++row) {
+    std::vector<double> curve;
+    for (const Report& report : reports_[row]) {
+      const int64_t expected = base + static_cast<int64_t>(curve.size());
+      if (report.interval == expected) {
+        curve.push_back(report.value);
+        continue;
+      }
+      const std::string trial = "trial " + names_[row];
+      if (report.interval < expected && report.interval >= base) {
+        refuse(report.line, trial + " reports interval " + std::to_string(report.interval) + " twice", "remove one");
+      }
+      if (report.interval < base) {
+        refuse(report.line, trial + " reports interval " + std::to_string(report.interval),
+               "count a trial's intervals from 1, or from 0 in the whole file");
+      }
+      refuse(report.line, trial + " has no interval " + std::to_string(expected) + " before its interval " +
+                              std::to_string(report.interval),
+             std::string("number the reports of a trial ") + (base == 0 ? "0, 1, 2" : "1, 2, 3") +
+                 ", ... without gaps" +
+                 (base == 0 && expected == 0 ? " (another trial of this file counts from 0)" : ""));
+    }
+    result.curves.push_back(std::move(curve));
+  }
+  result.names = std::move(names_);
+  return result;
+}
+
+RecordedCurves parse_curves_csv(std::istream& text, const std::string& file) {
+  std::string line;
+  int64_t n = 0;
+  const auto fields_of = [&] {
+    const auto fields = split_line(line);
+    if (!fields) refuse_line(file, n, "a quote is not closed; close it on the same line");
+    return *fields;
+  };
+  if (!next_line(text, line, n)) refuse_line(file, 0, std::string("is empty") + kColumnsCure);
+  const Columns columns = find_columns(fields_of(), file, n);
+  CurveCollector collector(file);
+  while (next_line(text, line, n)) {
+    const std::vector<std::string> fields = fields_of();
+    if (fields.size() < columns.needed) {
+      refuse_line(file, n,
+                  "has " + std::to_string(fields.size()) + " fields, and the header puts a needed one at place " +
+                      std::to_string(columns.needed) + "; complete or remove the line");
+    }
+    const std::string& trial = fields[columns.at[0]];
+    const std::string& interval_text = fields[columns.at[1]];
+    const std::string& value_text = fields[columns.at[2]];
+    if (trial.empty()) refuse_line(file, n, "the trial is empty; write its number or name");
+    const std::optional<double> interval = read_number(interval_text);
+    if (!interval || !(*interval >= 0 && *interval <= kMaxInterval) || *interval != std::floor(*interval)) {
+      refuse_line(file, n, "the interval '" + interval_text + "' is no whole number from 0; write 1, 2, 3, ...");
+    }
+    const std::optional<double> value =
+        value_text.empty() ? std::numeric_limits<double>::quiet_NaN() : read_number(value_text);
+    if (!value) refuse_line(file, n, "the value '" + value_text + "' is no number; write one, nan or inf");
+    collector.add(trial, static_cast<int64_t>(*interval), *value, n);
+  }
+  return collector.finish();
+}
+
+RecordedCurves load_curves_csv(const std::string& path) {
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) throw DataError(path + ": is a folder; name the file in it");
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) throw DataError(path + ": cannot be opened: " + std::strerror(errno) + "; check the path");
+  RecordedCurves curves = parse_curves_csv(file, path);
+  if (file.bad()) throw DataError(path + ": cannot be read to its end; check the file");
+  return curves;
+}
+
+RecordedExecutor::RecordedExecutor(const RecordedCurves& curves) : curves_(curves), ages_(curves.curves.size(), 0) {}
+
+void RecordedExecutor::start(std::span<const int64_t> trials) {
+  running_.insert(running_.end(), trials.begin(), trials.end());
+  std::sort(running_.begin(), running_.end());
+}
+
+int64_t RecordedExecutor::n_intervals(int64_t trial) const {
+  return static_cast<int64_t>(curves_.curves.at(static_cast<size_t>(trial)).size());
+}
+
+std::vector<std::pair<int64_t, double>> RecordedExecutor::train_interval() {
+  std::vector<std::pair<int64_t, double>> reports;
+  reports.reserve(running_.size());
+  for (const int64_t trial : running_) {
+    const auto row = static_cast<size_t>(trial);
+    reports.emplace_back(trial, curves_.curves[row].at(ages_[row]++));
+  }
+  return reports;
+}
+
+void RecordedExecutor::retire(std::span<const int64_t> trials) {
+  std::vector<int64_t> ended(trials.begin(), trials.end());
+  std::sort(ended.begin(), ended.end());
+  std::erase_if(running_, [&](int64_t trial) { return std::binary_search(ended.begin(), ended.end(), trial); });
+}
+
+}  // namespace lockstep
