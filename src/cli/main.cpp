@@ -73,7 +73,8 @@ int run(int argc, char** argv) {
       "  lockstep run sweep.yml --seed 7 --set limits.max_total_trials=200 --output results\n"
       "  lockstep best results\n"
       "  lockstep trials results --format csv > trials.csv\n"
-      "  lockstep sample sweep.yml -n 1000 > configurations.csv\n\n"
+      "  lockstep sample sweep.yml -n 1000 > configurations.csv\n"
+      "  lockstep simulate --curves curves.csv --policy policy.yml --goal minimize\n\n"
       "Exit codes: 0 success, 1 internal error, 2 wrong command line, 3 wrong sweep file, 4 unusable data,\n"
       "5 results cannot be written or read, 6 device not there, 7 training task failed, 130 interrupted.\n"
       "'lockstep COMMAND --help' tells more about a command.");
@@ -82,6 +83,7 @@ int run(int argc, char** argv) {
   add_best(app);
   add_trials(app);
   add_sample(app);
+  add_simulate(app);
   add_info(app);
   try {
     app.parse(argc, argv);

@@ -62,7 +62,8 @@ Simulation simulate_policy(const RecordedCurves& curves, Goal goal, const EarlyT
 
   const BestTrial& kept = result.with_policy.best;
   if (kept.trial >= 0) {
-    result.loss = sign * (result.without_policy.best.metric - kept.metric);
+    const double best = result.without_policy.best.metric;
+    result.loss = goal == Goal::kMaximize ? best - kept.metric : kept.metric - best;  // nothing lost is 0, not -0
     result.rank = 1;
     for (size_t trial = 0; trial < scores.best().size(); ++trial) {
       if (static_cast<int64_t>(trial) != kept.trial && scores.best()[trial] > sign * kept.metric) ++result.rank;

@@ -2,10 +2,10 @@
 
 #include "core/simulation.h"
 
+#include <cmath>
 #include <cstdlib>
 #include <filesystem>
 #include <limits>
-#include <map>
 
 #include <gtest/gtest.h>
 
@@ -63,6 +63,7 @@ TEST(Simulation, WithoutAPolicyNothingIsSavedOrLost) {
   EXPECT_EQ(simulation.with_policy.best.trial, 1);
   EXPECT_EQ(simulation.with_policy.best.interval, 3);
   EXPECT_EQ(simulation.loss, 0);
+  EXPECT_FALSE(std::signbit(simulation.loss.value()));
   EXPECT_EQ(simulation.rank, 1);
 }
 
