@@ -21,8 +21,9 @@ struct MlpOptions {
   std::string activation = "relu";  ///< between layers
 };
 
-/// A multi-layer perceptron: [n, n_inputs] -> [n, n_outputs], no activation after the last layer. An ordinary LibTorch module, written
-/// for one trial: it knows nothing of batches of trials. Throws c10::Error for an activation that is not known.
+/// A multi-layer perceptron: [n, n_inputs] -> [n, n_outputs], no activation after the last layer. An ordinary LibTorch
+/// module, written for one trial: it knows nothing of batches of trials. Throws c10::Error for an activation that is
+/// not known.
 class MlpImpl : public torch::nn::Module {
  public:
   explicit MlpImpl(const MlpOptions& options);

@@ -44,7 +44,8 @@ int64_t read_at_least_one(const TrialConfig& config, const std::string& name, in
 SupervisedTask::SupervisedTask(const SweepSpec& spec, std::vector<ModelEntry> models) : models_(std::move(models)) {
   lr_name_ = is_given(spec, "learning_rate") ? "learning_rate" : "lr";
   if (lr_name_ == "learning_rate" && is_given(spec, "lr")) {
-    throw InputError({spec.file, 0, 0}, "lr", "the learning rate is given twice, as `lr` and as `learning_rate`", "keep one of them");
+    throw InputError({spec.file, 0, 0}, "lr", "the learning rate is given twice, as `lr` and as `learning_rate`",
+                     "keep one of them");
   }
   const LoadedData loaded = load_data(spec);
   notes_ = loaded.notes;

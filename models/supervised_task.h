@@ -29,12 +29,14 @@ struct ModelEntry {
 
 /// Classification or regression on a table of examples, with any registered model.
 ///
-/// Read as C++ values, so that they split trials into cohorts: `model`, `epochs` (10), `batch_size` (64), `optimizer` (sgd, adam or
-/// adamw; sgd), and what the model reads so. Read as tensors, so that they vary inside a batch: `lr` or `learning_rate`
-/// (needed), `momentum`, `dampening`, `nesterov`, `weight_decay`, `beta1`, `beta2`, `eps`, with torch::optim's defaults.
+/// Read as C++ values, so that they split trials into cohorts: `model`, `epochs` (10), `batch_size` (64), `optimizer`
+/// (sgd, adam or adamw; sgd), and what the model reads so. Read as tensors, so that they vary inside a batch: `lr` or
+/// `learning_rate` (needed), `momentum`, `dampening`, `nesterov`, `weight_decay`, `beta1`, `beta2`, `eps`, with
+/// torch::optim's defaults.
 ///
-/// Classification trains on cross entropy and reports accuracy, error (1 - accuracy) and loss. Regression trains on the mean squared
-/// error of the standardised target and reports it as loss; r2, rmse, mae and mse are in the target's own units.
+/// Classification trains on cross entropy and reports accuracy, error (1 - accuracy) and loss. Regression trains on the
+/// mean squared error of the standardised target and reports it as loss; r2, rmse, mae and mse are in the target's own
+/// units.
 class SupervisedTask : public Task {
  public:
   /// Throws what `load_data` throws, and InputError when both names of the learning rate are given.

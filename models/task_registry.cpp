@@ -35,8 +35,9 @@ std::vector<int64_t> read_hidden(const TrialConfig& config) {
   const Value depth = config.value("depth", Value());
   if (hidden.is_list()) {
     if (!depth.is_null()) {
-      throw config.error("depth", "`hidden` lists the width of every layer, " + hidden.to_json() + ", so the depth is given twice",
-                         "leave `depth` out, or make `hidden` one width");
+      throw config.error(
+          "depth", "`hidden` lists the width of every layer, " + hidden.to_json() + ", so the depth is given twice",
+          "leave `depth` out, or make `hidden` one width");
     }
     std::vector<int64_t> out;
     for (const auto& each : hidden.as_list()) out.push_back(width(each));
@@ -82,7 +83,8 @@ std::unique_ptr<Task> make_task(const SweepSpec& spec) {
   const auto setting = spec.trial.find("model");
   if (setting == spec.trial.end()) {
     if (!spec.search_space.find("model")) {
-      throw InputError({spec.file, 0, 0}, "trial.model", "is needed but not given", "name one of " + joined(model_names()));
+      throw InputError({spec.file, 0, 0}, "trial.model", "is needed but not given",
+                       "name one of " + joined(model_names()));
     }
   } else {
     // Known to the task too, which cannot say so before the data is read.

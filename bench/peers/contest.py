@@ -1,4 +1,4 @@
-"""What every Python contestant shares: the command line, the data, the clock. bench/training/stopwatch.h has the same for C++."""
+"""What every Python contestant shares: the command line, the data, the clock (in C++: bench/training/stopwatch.h)."""
 
 import argparse
 import csv
@@ -27,7 +27,7 @@ def parse(description):
 
 
 def digits():
-    """Standardised training and validation parts, 60 and 20 percent of each class, as Lockstep splits them (other rows, same work)."""
+    """Standardised training and validation parts, 60 and 20 percent of each class: as many rows as Lockstep takes."""
     with gzip.open(DIGITS, "rt") as file:
         rows = np.array(list(csv.reader(file))[1:], dtype=np.float32)
     x, y = rows[:, :-1], rows[:, -1].astype(np.int64)
@@ -47,7 +47,7 @@ def learning_rates(n_trials):
 
 
 def time_epochs(args, epoch):
-    """Runs epoch() (train and validate every trial once; returns the best accuracy) once to warm up and compile, then for the time asked."""
+    """Runs epoch(), which trains and validates every trial once: first to compile, then for the time asked."""
     best = epoch()
     n = 0
     begin = time.perf_counter()

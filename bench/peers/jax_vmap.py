@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""jax: one jitted epoch, lax.scan over batches of vmap over trials of value_and_grad, SGD with momentum as a tree map."""
+"""jax: one jitted epoch, a vmap over trials of a lax.scan over batches; SGD with momentum as a tree map."""
 
 import os
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""torch.func: the trials' parameters stacked, one vmap over grad of functional_call, SGD with momentum on the stacks."""
+"""torch.func: the trials' parameters stacked, one vmap over grad of functional_call, SGD with momentum on stacks."""
 
 import copy
 
@@ -16,8 +16,9 @@ def main():
     rates = torch.from_numpy(contest.learning_rates(args.trials))
 
     def model():
-        return torch.nn.Sequential(torch.nn.Linear(64, args.width), torch.nn.ReLU(), torch.nn.Linear(args.width, args.width),
-                                   torch.nn.ReLU(), torch.nn.Linear(args.width, 10))
+        width = args.width
+        return torch.nn.Sequential(torch.nn.Linear(64, width), torch.nn.ReLU(), torch.nn.Linear(width, width),
+                                   torch.nn.ReLU(), torch.nn.Linear(width, 10))
 
     base = copy.deepcopy(model()).to("meta")
 

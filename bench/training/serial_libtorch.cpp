@@ -1,5 +1,5 @@
-// A peer of bench/run: the same trials one after the other through plain LibTorch modules and torch::optim::SGD, one worker a
-// core, as a scheduler of single trials would run them (but without its start-up costs).
+// A peer of bench/run: the same trials one after the other through plain LibTorch modules and torch::optim::SGD, one
+// worker a core, as a scheduler of single trials would run them (but without its start-up costs).
 #include <cmath>
 #include <cstdio>
 #include <thread>
@@ -41,10 +41,11 @@ double train_epoch(Trial& trial, const DataSet& data, int64_t batch_size) {
 }
 
 void run(const bench::Contest& contest) {
-  const auto spec = parse_sweep("type: sweep\nsampling_algorithm: random\ntrial: {model: mlp, dataset: digits}\n"
-                                "search_space: {lr: {type: uniform, min_value: 0.0, max_value: 1.0}}\n"
-                                "objective: {goal: maximize, primary_metric: accuracy}\nlimits: {max_total_trials: 1}\n",
-                                "bench");
+  const auto spec = parse_sweep(
+      "type: sweep\nsampling_algorithm: random\ntrial: {model: mlp, dataset: digits}\n"
+      "search_space: {lr: {type: uniform, min_value: 0.0, max_value: 1.0}}\n"
+      "objective: {goal: maximize, primary_metric: accuracy}\nlimits: {max_total_trials: 1}\n",
+      "bench");
   const auto task = make_task(spec);
   const DataSet& data = task->data();
   models::MlpOptions options;
@@ -72,7 +73,8 @@ void run(const bench::Contest& contest) {
 }  // namespace
 
 int main(int argc, char** argv) {
-  const auto contest = lockstep::bench::parse_contest(argc, argv, "Trains MLPs on the digits one by one, one worker a core.");
+  const auto contest =
+      lockstep::bench::parse_contest(argc, argv, "Trains MLPs on the digits one by one, one worker a core.");
   try {
     run(contest);
   } catch (const std::exception& error) {

@@ -19,7 +19,8 @@ Contest parse_contest(int argc, char** argv, const char* description) {
   app.add_option("--width", contest.width, "Units of each of the two hidden layers")->capture_default_str();
   app.add_option("--trials", contest.n_trials, "Trials that train at the same time")->capture_default_str();
   app.add_option("--batch-size", contest.batch_size, "Examples a step")->capture_default_str();
-  app.add_option("--min-seconds", contest.min_seconds, "Time whole epochs until so much has gone by")->capture_default_str();
+  app.add_option("--min-seconds", contest.min_seconds, "Time whole epochs until so much has gone by")
+      ->capture_default_str();
   app.add_option("--threads", contest.n_threads, "Threads; 0: one a core")->capture_default_str();
   try {
     app.parse(argc, argv);
@@ -41,8 +42,9 @@ void time_epochs(const Contest& contest, int64_t trials_per_epoch, const std::fu
     ++n_epochs;
     seconds = std::chrono::duration<double>(Clock::now() - begin).count();
   }
-  std::printf("{\"trial_epochs_per_s\": %.4f, \"epochs\": %lld, \"seconds\": %.4f, \"best_validation_accuracy\": %.4f}\n",
-              static_cast<double>(n_epochs * trials_per_epoch) / seconds, static_cast<long long>(n_epochs), seconds, best);
+  std::printf(
+      "{\"trial_epochs_per_s\": %.4f, \"epochs\": %lld, \"seconds\": %.4f, \"best_validation_accuracy\": %.4f}\n",
+      static_cast<double>(n_epochs * trials_per_epoch) / seconds, static_cast<long long>(n_epochs), seconds, best);
 }
 
 }  // namespace lockstep::bench

@@ -15,7 +15,8 @@ struct Contest {
   int n_threads = 0;         ///< 0: one a core
 };
 
-/// Reads the command line; ends the program on `--help` and on what it does not know. Refuses to go on in a Debug build.
+/// Reads the command line; ends the program on `--help` and on what it does not know. Refuses to go on in a Debug
+/// build.
 Contest parse_contest(int argc, char** argv, const char* description);
 
 /// Runs `epoch` once to warm up, then until `min_seconds` have gone by, and prints the JSON line that bench/run reads.

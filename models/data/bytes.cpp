@@ -69,7 +69,8 @@ std::string read_bytes(const std::string& path) {
   std::error_code error;
   const auto status = fs::status(path, error);
   if (!fs::exists(status)) {
-    throw DataError(path + ": there is no such file; check the path (a relative one starts at the sweep file's folder)");
+    throw DataError(path +
+                    ": there is no such file; check the path (a relative one starts at the sweep file's folder)");
   }
   if (fs::is_directory(status)) throw DataError(path + ": this is a folder; name a file in it");
   std::ifstream file(path, std::ios::binary);

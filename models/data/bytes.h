@@ -5,8 +5,8 @@
 
 namespace lockstep::models {
 
-/// The bytes of a file, decompressed when they are gzip. Throws DataError when the file is missing, unreadable, a folder, named
-/// `.gz` without being gzip, or damaged.
+/// The bytes of a file, decompressed when they are gzip. Throws DataError when the file is missing, unreadable, a
+/// folder, named `.gz` without being gzip, or damaged.
 std::string read_bytes(const std::string& path);
 
 /// Decompresses gzip, several members included. `name` is for messages. Throws DataError when damaged or cut short.

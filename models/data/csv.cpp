@@ -60,7 +60,9 @@ class CsvFiles {
     check_names("categorical", options.categorical);
     check_names("drop", options.drop);
     for (const auto& name : options.drop) {
-      if (name == options.target) throw DataError(where() + ": the target column " + in_quotes(name) + " cannot be dropped");
+      if (name == options.target) {
+        throw DataError(where() + ": the target column " + in_quotes(name) + " cannot be dropped");
+      }
       column(name).skipped = true;
     }
     for (const auto& name : options.categorical) column(name).text_wanted = true;
@@ -103,7 +105,8 @@ class CsvFiles {
       throw DataError(file.name + ": the file is empty; it needs a header line with column names, and rows");
     }
     if (file.text.find('\0') != std::string::npos) {
-      throw DataError(file.name + ": this is not CSV text (it has NUL bytes); use `npy:` for NumPy files, and UTF-8 for text");
+      throw DataError(file.name +
+                      ": this is not CSV text (it has NUL bytes); use `npy:` for NumPy files, and UTF-8 for text");
     }
     CsvReader reader(file.text, file.name, options_.delimiter);
     std::vector<std::string_view> cells;
@@ -112,7 +115,8 @@ class CsvFiles {
     if (cells.size() == 1) {
       for (const char other : {';', '\t', ',', '|'}) {
         if (other == options_.delimiter || cells[0].find(other) == std::string_view::npos) continue;
-        throw DataError(place + ": the header has one column, " + in_quotes(cells[0]) + "; if its columns are separated by '" +
+        throw DataError(place + ": the header has one column, " + in_quotes(cells[0]) +
+                        "; if its columns are separated by '" +
                         (other == '\t' ? std::string("\\t") : std::string(1, other)) + "', say so with `delimiter:`");
       }
     }
@@ -128,14 +132,18 @@ class CsvFiles {
         throw DataError(in_header + ": the name " + in_quotes(name) + " is there twice; column names must differ");
       }
       if (i == columns_.size()) {
-        if (!first) throw DataError(in_header + ", " + in_quotes(name) + ", is not in " + where() + "; both need the same columns");
+        if (!first) {
+          throw DataError(in_header + ", " + in_quotes(name) + ", is not in " + where() +
+                          "; both need the same columns");
+        }
         columns_.emplace_back().name = name;
       }
       order.push_back(i);
     }
     for (size_t i = 0; i < columns_.size(); ++i) {
       if (std::find(order.begin(), order.end(), i) == order.end()) {
-        throw DataError(place + ": the column " + in_quotes(columns_[i].name) + " of " + where() + " is not there; both need the "
+        throw DataError(place + ": the column " + in_quotes(columns_[i].name) + " of " + where() +
+                        " is not there; both need the "
                         "same columns");
       }
     }
@@ -163,8 +171,8 @@ class CsvFiles {
     reader.next(cells);  // the header
     while (reader.next(cells)) {
       if (cells.size() != columns_.size()) {
-        throw DataError(file.name + ":" + std::to_string(reader.line()) + ": the row has " + std::to_string(cells.size()) +
-                        " values, the header " + std::to_string(columns_.size()) +
+        throw DataError(file.name + ":" + std::to_string(reader.line()) + ": the row has " +
+                        std::to_string(cells.size()) + " values, the header " + std::to_string(columns_.size()) +
                         " names; every row needs one value a column (quote a value that has the delimiter in it)");
       }
       line_ = reader.line();
@@ -176,7 +184,8 @@ class CsvFiles {
     if (column.skipped || is_missing(cell)) return;
     const auto number = parse_number(cell);
     if (number && std::isinf(*number) && !column.text_wanted) {
-      throw DataError(file + ":" + std::to_string(line_) + ": column " + in_quotes(column.name) + ": " + in_quotes(cell) +
+      throw DataError(file + ":" + std::to_string(line_) + ": column " + in_quotes(column.name) + ": " +
+                      in_quotes(cell) +
                       " is not a finite number; correct it, or leave it empty where the value is missing");
     }
     if (number) {
@@ -190,8 +199,8 @@ class CsvFiles {
   void check(const Survey& column) const {
     const bool any_text = column.text_wanted || (column.name == options_.target && options_.target_is_class);
     if (any_text || column.n_texts == 0 || column.n_numbers <= column.n_texts) return;
-    throw DataError(column.first_text_where + ": column " + in_quotes(column.name) + ": " + in_quotes(column.first_text) +
-                    " is not a number, but " + std::to_string(column.n_numbers) +
+    throw DataError(column.first_text_where + ": column " + in_quotes(column.name) + ": " +
+                    in_quotes(column.first_text) + " is not a number, but " + std::to_string(column.n_numbers) +
                     " other values of the column are; correct it, leave it empty where the value is missing, or " +
                     (column.name == options_.target ? "say `task: classification`"
                                                     : "list the column under `categorical:` or `drop:`"));
@@ -224,8 +233,9 @@ class CsvFiles {
             column.codes.push_back(at->second);
             if (fresh && column.categories.size() > kMostTexts && !columns_[c].text_wanted &&
                 column.name != options_.target) {
-              throw DataError(file + ":" + std::to_string(line_) + ": column " + in_quotes(column.name) + " has more than " +
-                              std::to_string(kMostTexts) + " different texts, and each would become an input; list it under "
+              throw DataError(file + ":" + std::to_string(line_) + ": column " + in_quotes(column.name) +
+                              " has more than " + std::to_string(kMostTexts) +
+                              " different texts, and each would become an input; list it under "
                               "`drop:`, or under `categorical:` if that is wanted");
             }
           }

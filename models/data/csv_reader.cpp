@@ -31,7 +31,8 @@ std::string_view CsvReader::quoted_cell() {
   while (true) {
     end = text_.find('"', end);
     if (end == std::string_view::npos) {
-      throw DataError(name_ + ":" + std::to_string(opened) + ": a quote is opened and never closed; close it, or double "
+      throw DataError(name_ + ":" + std::to_string(opened) +
+                      ": a quote is opened and never closed; close it, or double "
                       "it (\"\") if it belongs to a quoted text");
     }
     if (end + 1 >= text_.size() || text_[end + 1] != '"') break;
@@ -57,7 +58,8 @@ bool CsvReader::next(std::vector<std::string_view>& cells) {
     row_line_ = line_;
     bool quoted = false;
     while (true) {
-      // A quote opens a quoted cell only at its beginning, after blanks at most (which a tab or blank delimiter may be).
+      // A quote opens a quoted cell only at its beginning, after blanks at most (which a tab or blank delimiter may
+      // be).
       size_t begin = position_;
       while (begin < text_.size() && text_[begin] == ' ' && delimiter_ != ' ') ++begin;
       if (begin < text_.size() && text_[begin] == '"') {

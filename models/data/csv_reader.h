@@ -8,16 +8,16 @@
 
 namespace lockstep::models {
 
-/// Cuts CSV text (RFC 4180) into rows of cells: quotes, doubled quotes, line breaks within quotes, LF or CRLF, a byte-order
-/// mark. Lines with nothing in them are skipped.
+/// Cuts CSV text (RFC 4180) into rows of cells: quotes, doubled quotes, line breaks within quotes, LF or CRLF, a
+/// byte-order mark. Lines with nothing in them are skipped.
 class CsvReader {
  public:
   /// @param text must outlive the reader
   /// @param name the file, for messages
   CsvReader(std::string_view text, std::string name, char delimiter);
 
-  /// Reads the next row; false at the end. The cells are valid until the next call. Blanks around a cell without quotes are
-  /// cut off. Throws DataError for a quote that is never closed and for text after a closing quote.
+  /// Reads the next row; false at the end. The cells are valid until the next call. Blanks around a cell without quotes
+  /// are cut off. Throws DataError for a quote that is never closed and for text after a closing quote.
   bool next(std::vector<std::string_view>& cells);
   /// Line on which the row read last begins, from 1.
   int64_t line() const { return row_line_; }

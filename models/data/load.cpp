@@ -13,7 +13,8 @@ namespace lockstep::models {
 
 namespace {
 
-constexpr const char* kHowToName = "name a built-in one (digits, letter, california) or a file: {csv: path, target: column}";
+constexpr const char* kHowToName =
+    "name a built-in one (digits, letter, california) or a file: {csv: path, target: column}";
 
 std::string cure_for(const std::string& name, const std::vector<std::string>& known, const std::string& what) {
   const std::string near = nearest_name(name, known);
@@ -26,7 +27,8 @@ std::string cure_for(const std::string& name, const std::vector<std::string>& kn
 /// The entries of a `dataset:` map (or of a map in it), each asked for once and then known.
 class Fields {
  public:
-  Fields(const Value& map, SourceLocation where, std::string key) : map_(map), where_(std::move(where)), key_(std::move(key)) {}
+  Fields(const Value& map, SourceLocation where, std::string key)
+      : map_(map), where_(std::move(where)), key_(std::move(key)) {}
 
   InputError error(const std::string& name, const std::string& problem, const std::string& cure) const {
     return InputError(where_, key_ + (name.empty() ? "" : ".") + name, problem, cure);
@@ -111,7 +113,8 @@ SplitOptions read_split(const SweepSpec& spec) {
   }
   if (const Setting* seed = find_setting(spec, "split_seed")) {
     if (!seed->value.is_integer() || seed->value.as_integer() < 0) {
-      throw InputError(seed->where, "trial.split_seed", seed->value.to_json() + " is not a seed", "give an integer from 0");
+      throw InputError(seed->where, "trial.split_seed", seed->value.to_json() + " is not a seed",
+                       "give an integer from 0");
     }
     split.seed = static_cast<uint64_t>(seed->value.as_integer());
   }
@@ -149,7 +152,8 @@ Table load_csv(const SweepSpec& spec, Fields& fields, PrepareOptions& options) {
   } else {
     paths.emplace_back(fields.needed_text("train", "name the CSV file to train on"), FileRole::kTrain);
   }
-  for (const auto& [name, role] : {std::pair{"validation", FileRole::kValidation}, std::pair{"test", FileRole::kTest}}) {
+  for (const auto& [name, role] :
+       {std::pair{"validation", FileRole::kValidation}, std::pair{"test", FileRole::kTest}}) {
     if (fields.has(name)) paths.emplace_back(fields.text(name, ""), role);
   }
   CsvOptions csv;
@@ -183,8 +187,10 @@ Table load_npy(const SweepSpec& spec, Fields& fields, PrepareOptions& options) {
   const Value& files = *fields.find("npy");
   if (!files.is_map()) throw fields.error("npy", "must name two files", "write npy: {inputs: x.npy, targets: y.npy}");
   Fields inner(files, spec.trial.at("dataset").where, "trial.dataset.npy");
-  const std::string inputs_path = resolve(spec, inner.needed_text("inputs", "name the NPY file with one example a row"));
-  const std::string targets_path = resolve(spec, inner.needed_text("targets", "name the NPY file with one target an example"));
+  const std::string inputs_path =
+      resolve(spec, inner.needed_text("inputs", "name the NPY file with one example a row"));
+  const std::string targets_path =
+      resolve(spec, inner.needed_text("targets", "name the NPY file with one target an example"));
   inner.refuse_unknown();
   options.task = read_task(fields);
   fields.refuse_unknown();
@@ -204,8 +210,9 @@ Table load_npy(const SweepSpec& spec, Fields& fields, PrepareOptions& options) {
     if (bad == array->values.end()) continue;
     const int64_t width = static_cast<int64_t>(array->values.size()) / n;
     const int64_t at = bad - array->values.begin();
-    throw DataError((array == &inputs ? inputs_path : targets_path) + ": row " + std::to_string(at / width) + ", column " +
-                    std::to_string(at % width) + " (from 0) is infinite; correct it, or use NaN where a value is missing");
+    throw DataError((array == &inputs ? inputs_path : targets_path) + ": row " + std::to_string(at / width) +
+                    ", column " + std::to_string(at % width) +
+                    " (from 0) is infinite; correct it, or use NaN where a value is missing");
   }
   Table table;
   table.name = inputs_path;
@@ -248,12 +255,12 @@ std::vector<std::string> describe(const LoadedData& loaded, const PrepareOptions
   const PreparedData& data = loaded.data;
   std::string sizes = "data " + loaded.name + ": " + with_commas(data.n_inputs()) + " inputs, ";
   sizes += data.task == TaskKind::kClassification ? std::to_string(data.classes.size()) + " classes" : "regression";
-  sizes += "; " + with_commas(data.train.size) + " examples to train, " + with_commas(data.validation.size) + " to validate, " +
-           with_commas(data.test.size) + " to test";
+  sizes += "; " + with_commas(data.train.size) + " examples to train, " + with_commas(data.validation.size) +
+           " to validate, " + with_commas(data.test.size) + " to test";
   std::vector<std::string> notes{sizes};
   if (data.n_dropped > 0) {
-    notes.push_back("data " + loaded.name + ": " + with_commas(data.n_dropped) + " rows without a value of '" + options.target +
-                    "' are left out");
+    notes.push_back("data " + loaded.name + ": " + with_commas(data.n_dropped) + " rows without a value of '" +
+                    options.target + "' are left out");
   }
   return notes;
 }
@@ -268,8 +275,8 @@ const std::vector<std::string>& data_setting_names() {
 LoadedData load_data(const SweepSpec& spec) {
   for (const auto& name : data_setting_names()) {
     if (const auto column = spec.search_space.find(name)) {
-      throw InputError(spec.search_space[*column].where, "search_space." + name, "a sweep trains on one data set, split one way",
-                       "give it as a constant under `trial:`");
+      throw InputError(spec.search_space[*column].where, "search_space." + name,
+                       "a sweep trains on one data set, split one way", "give it as a constant under `trial:`");
     }
   }
   const Setting* setting = find_setting(spec, "dataset");

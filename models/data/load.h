@@ -26,8 +26,9 @@ const std::vector<std::string>& data_setting_names();
 ///     dataset: {train: a.csv, test: b.csv, target: label}         # also validation:
 ///     dataset: {npy: {inputs: x.npy, targets: y.npy}}
 ///
-/// With CSV also `delimiter:`, `categorical:` and `drop:` (columns); with all of them `task: classification` or `regression`. Files
-/// may be gzipped; relative paths start at the sweep file's folder. Throws InputError for a setting, DataError for a file.
+/// With CSV also `delimiter:`, `categorical:` and `drop:` (columns); with all of them `task: classification` or
+/// `regression`. Files may be gzipped; relative paths start at the sweep file's folder. Throws InputError for a
+/// setting, DataError for a file.
 LoadedData load_data(const SweepSpec& spec);
 
 }  // namespace lockstep::models

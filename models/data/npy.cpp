@@ -83,7 +83,8 @@ const DType& find_dtype(const std::string& wanted, const std::string& name) {
   for (const auto& each : kDTypes) {
     if (wanted == each.name || (each.size_bytes == 1 && wanted.substr(1) == each.name + 1)) return each;
   }
-  throw DataError(name + ": dtype '" + wanted + "' is not supported; convert it to float32, float64, an integer type or bool in "
+  throw DataError(name + ": dtype '" + wanted +
+                  "' is not supported; convert it to float32, float64, an integer type or bool in "
                   "little-endian order, with array.astype('float32')");
 }
 
@@ -112,7 +113,8 @@ NpyArray read_npy(std::string_view bytes, const std::string& name) {
   if (bytes.size() < 10) throw_bad(name, "is cut short within its header");
   const int version = bytes[6];
   if (version < 1 || version > 3) {
-    throw DataError(name + ": NPY version " + std::to_string(version) + " is not known; write it with version 1, 2 or 3");
+    throw DataError(name + ": NPY version " + std::to_string(version) +
+                    " is not known; write it with version 1, 2 or 3");
   }
   uint32_t header_size = 0;
   const size_t length_bytes = version == 1 ? 2 : 4;
@@ -140,7 +142,9 @@ NpyArray read_npy(std::string_view bytes, const std::string& name) {
   array.shape = header.shape;
   array.values.resize(count);
   dtype.convert(data, array.values);
-  if (header.fortran_order && header.shape.size() > 1 && count > 0) array.values = row_major(array.values, header.shape);
+  if (header.fortran_order && header.shape.size() > 1 && count > 0) {
+    array.values = row_major(array.values, header.shape);
+  }
   return array;
 }
 

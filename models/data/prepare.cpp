@@ -85,7 +85,8 @@ Encoder encode_texts(const Column& column, const std::vector<int64_t>& train) {
   for (size_t c = 0; c < seen.size(); ++c) {
     if (seen[c]) order.push_back(c);
   }
-  std::sort(order.begin(), order.end(), [&](size_t a, size_t b) { return column.categories[a] < column.categories[b]; });
+  std::sort(order.begin(), order.end(),
+            [&](size_t a, size_t b) { return column.categories[a] < column.categories[b]; });
   Encoder out;
   std::vector<int64_t> input_of(column.categories.size(), -1);
   for (const auto c : order) {
@@ -185,7 +186,8 @@ class Preparation {
       throw DataError(table_.name + ": there is no column but the target '" + target + "'; a model needs inputs");
     }
     if (!varies) {
-      throw DataError(table_.name + ": no input has two different values in the training part; there is nothing to learn from");
+      throw DataError(table_.name +
+                      ": no input has two different values in the training part; there is nothing to learn from");
     }
   }
 

@@ -43,7 +43,9 @@ int64_t n_parts(const SplitOptions& options) { return options.test_fraction > 0 
 void deal(std::vector<int64_t> rows, const SplitOptions& options, Shuffler& shuffler, Split& split) {
   shuffler.shuffle(rows);
   const auto n = static_cast<int64_t>(rows.size());
-  const auto share = [n](double fraction) { return std::max<int64_t>(1, std::llround(static_cast<double>(n) * fraction)); };
+  const auto share = [n](double fraction) {
+    return std::max<int64_t>(1, std::llround(static_cast<double>(n) * fraction));
+  };
   int64_t n_validation = share(options.validation_fraction);
   int64_t n_test = options.test_fraction > 0 ? share(options.test_fraction) : 0;
   while (n_validation + n_test >= n) --(n_validation > n_test ? n_validation : n_test);
@@ -74,16 +76,16 @@ Split split_rows(int64_t n_rows, const SplitOptions& options, const std::string&
   return ascending(std::move(split));
 }
 
-Split split_stratified(const std::vector<int64_t>& labels, const std::vector<std::string>& classes, const SplitOptions& options,
-                       const std::string& name) {
+Split split_stratified(const std::vector<int64_t>& labels, const std::vector<std::string>& classes,
+                       const SplitOptions& options, const std::string& name) {
   std::vector<std::vector<int64_t>> rows(classes.size());
   for (size_t i = 0; i < labels.size(); ++i) rows[static_cast<size_t>(labels[i])].push_back(static_cast<int64_t>(i));
   Split split;
   Shuffler shuffler(options.seed);
   for (size_t c = 0; c < classes.size(); ++c) {
     if (static_cast<int64_t>(rows[c].size()) < n_parts(options)) {
-      throw DataError(name + ": class '" + classes[c] + "' has " + std::to_string(rows[c].size()) + " of the rows, too few to have " +
-                      "one in each of the " + std::to_string(n_parts(options)) +
+      throw DataError(name + ": class '" + classes[c] + "' has " + std::to_string(rows[c].size()) +
+                      " of the rows, too few to have one in each of the " + std::to_string(n_parts(options)) +
                       " parts; add examples, drop its rows, or say `task: regression` if the target is a quantity");
     }
     deal(std::move(rows[c]), options, shuffler, split);

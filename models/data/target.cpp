@@ -35,7 +35,9 @@ std::string number_text(double value) {
 /// Renumbers the categories that occur, in ascending order of their names.
 void label_texts(const Column& column, Target& target) {
   std::map<std::string, int64_t> index;
-  for (const auto row : target.rows) index[column.categories[static_cast<size_t>(column.codes[static_cast<size_t>(row)])]];
+  for (const auto row : target.rows) {
+    index[column.categories[static_cast<size_t>(column.codes[static_cast<size_t>(row)])]];
+  }
   for (auto& [text, i] : index) {
     i = static_cast<int64_t>(target.classes.size());
     target.classes.push_back(text);
@@ -69,8 +71,8 @@ Target read_target(const Column& column, std::optional<TaskKind> task, const std
   }
   if (target.rows.empty()) throw DataError(place + " has no values; name a column that has, with `target:`");
   if (task == TaskKind::kRegression && column.is_text) {
-    throw DataError(place + " is text ('" + column.categories.front() + "'), but `task: regression` needs numbers; say " +
-                    "`task: classification`, or correct the column");
+    throw DataError(place + " is text ('" + column.categories.front() +
+                    "'), but `task: regression` needs numbers; say `task: classification`, or correct the column");
   }
   const bool classes = column.is_text || looks_like_classes(column, target.rows);
   target.task = task.value_or(classes ? TaskKind::kClassification : TaskKind::kRegression);

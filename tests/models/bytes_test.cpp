@@ -22,7 +22,8 @@ TEST(ReadBytes, ReadsPlainAndGzipAlike) {
 
 TEST(ReadBytes, RefusesWhatItCannotRead) {
   const Folder folder;
-  expect_error<DataError>([&] { read_bytes(folder.path("none.csv")); }, {"none.csv", "no such file", "sweep file's folder"});
+  expect_error<DataError>([&] { read_bytes(folder.path("none.csv")); },
+                          {"none.csv", "no such file", "sweep file's folder"});
   expect_error<DataError>([&] { read_bytes(folder.path("")); }, {"folder"});
   expect_error<DataError>([&] { read_bytes(folder.write("a.csv.gz", "x,y\n1,2\n")); }, {"a.csv.gz", "not a gzip"});
 }
@@ -32,8 +33,10 @@ TEST(ReadBytes, RefusesDamagedGzip) {
   const std::string gz = folder.write_gzip("a.gz", std::string(100000, 'a') + "tail");
   std::ifstream file(gz, std::ios::binary);
   std::string bytes((std::istreambuf_iterator<char>(file)), {});
-  expect_error<DataError>([&] { read_bytes(folder.write("cut.gz", bytes.substr(0, bytes.size() / 2))); }, {"cut.gz", "cut short"});
-  expect_error<DataError>([&] { read_bytes(folder.write("nosum.gz", bytes.substr(0, bytes.size() - 3))); }, {"cut short"});
+  expect_error<DataError>([&] { read_bytes(folder.write("cut.gz", bytes.substr(0, bytes.size() / 2))); },
+                          {"cut.gz", "cut short"});
+  expect_error<DataError>([&] { read_bytes(folder.write("nosum.gz", bytes.substr(0, bytes.size() - 3))); },
+                          {"cut short"});
   bytes[bytes.size() - 6] ^= 1;  // in the checksum
   expect_error<DataError>([&] { read_bytes(folder.write("bad.gz", bytes)); }, {"bad.gz", "damaged"});
 }

@@ -91,7 +91,8 @@ TEST(ReadCsv, TakesColumnsAsTold) {
 }
 
 TEST(ReadCsv, JoinsFilesByColumnName) {
-  const Table table = read_csv({{"train.csv", "x,c,y\n1,a,0\n2,b,1\n"}, {"test.csv", "y,x,c\n1,3,b\n"}}, with_target("y"));
+  const Table table =
+      read_csv({{"train.csv", "x,c,y\n1,a,0\n2,b,1\n"}, {"test.csv", "y,x,c\n1,3,b\n"}}, with_target("y"));
   EXPECT_EQ(table.n_rows, 3);
   EXPECT_EQ(table.file_rows, (std::vector<int64_t>{2, 1}));
   EXPECT_EQ(table.find("x")->numbers, (std::vector<double>{1, 2, 3}));
@@ -120,7 +121,8 @@ TEST(ReadCsv, RefusesRaggedRows) {
 }
 
 TEST(ReadCsv, RefusesUnknownColumns) {
-  expect_error<DataError>([] { read("x,label\n1,2\n", with_target("lable")); }, {"a.csv:1", "'lable'", "did you mean 'label'", "target"});
+  expect_error<DataError>([] { read("x,label\n1,2\n", with_target("lable")); },
+                          {"a.csv:1", "'lable'", "did you mean 'label'", "target"});
   CsvOptions options = with_target("y");
   options.categorical = {"colr"};
   expect_error<DataError>([&] { read("color,y\n1,2\n", options); }, {"'colr'", "'color'", "categorical"});
@@ -144,7 +146,8 @@ TEST(ReadCsv, RefusesOddTextAmongNumbers) {
   CsvOptions options = with_target("y");
   options.categorical = {"x"};
   EXPECT_TRUE(read(text, options).find("x")->is_text);
-  expect_error<DataError>([] { read("x,y\n1,0\n2,1\n3,1e\n4,1\n"); }, {"a.csv:4", "'y'", "'1e'", "task: classification"});
+  expect_error<DataError>([] { read("x,y\n1,0\n2,1\n3,1e\n4,1\n"); },
+                          {"a.csv:4", "'y'", "'1e'", "task: classification"});
   options = with_target("y");
   options.target_is_class = true;
   EXPECT_TRUE(read("x,y\n1,0\n2,1\n3,1e\n4,1\n", options).find("y")->is_text);

@@ -38,7 +38,8 @@ class Folder {
     return path(name);
   }
   /// A sweep file in this folder, parsed; `trial` is the block's YAML, each line indented by two.
-  SweepSpec spec(const std::string& trial, const std::string& space = "  lr: {type: uniform, min_value: 0.01, max_value: 0.1}\n") const {
+  SweepSpec spec(const std::string& trial,
+                 const std::string& space = "  lr: {type: uniform, min_value: 0.01, max_value: 0.1}\n") const {
     return parse_sweep("type: sweep\nsampling_algorithm: random\ntrial:\n" + trial + "search_space:\n" + space +
                            "objective: {goal: maximize, primary_metric: accuracy}\nlimits: {max_total_trials: 4}\n",
                        path("sweep.yml"));
@@ -54,7 +55,8 @@ void expect_error(const std::function<void()>& work, const std::vector<std::stri
   try {
     work();
   } catch (const E& error) {
-    for (const auto& part : parts) EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << part << " in: " << error.what();
+    for (const auto& part : parts)
+      EXPECT_NE(std::string(error.what()).find(part), std::string::npos) << part << " in: " << error.what();
     return;
   } catch (const std::exception& error) {
     FAIL() << "another kind of error: " << error.what();

@@ -35,9 +35,11 @@ TEST(LoadData, FindsFilesBesideTheSweepFile) {
 TEST(LoadData, TakesOptions) {
   const Folder folder;
   folder.write("a.csv", rows(50, ";"));
-  const LoadedData loaded = load_data(folder.spec("  dataset: {csv: a.csv, target: y, delimiter: ';', drop: [colour], categorical: x}\n"));
+  const LoadedData loaded =
+      load_data(folder.spec("  dataset: {csv: a.csv, target: y, delimiter: ';', drop: [colour], categorical: x}\n"));
   EXPECT_EQ(loaded.data.n_inputs(), 30);  // an input for each x of the training part
-  EXPECT_EQ(load_data(folder.spec("  dataset: {csv: a.csv, target: y, delimiter: ';', task: regression}\n")).data.task, TaskKind::kRegression);
+  EXPECT_EQ(load_data(folder.spec("  dataset: {csv: a.csv, target: y, delimiter: ';', task: regression}\n")).data.task,
+            TaskKind::kRegression);
   folder.write("b.tsv", rows(50, "\t"));
   EXPECT_EQ(load_data(folder.spec("  dataset: {csv: b.tsv, target: y, delimiter: tab}\n")).data.n_inputs(), 3);
   folder.write("numbers.csv", "0,1,2\n1,2,0\n2,3,1\n3,4,0\n5,6,1\n1,1,0\n7,1,1\n");
@@ -51,7 +53,9 @@ TEST(LoadData, TakesSplitSettings) {
   const LoadedData loaded = load_data(folder.spec(dataset + "  validation_fraction: 0.3\n  test_fraction: 0\n"));
   EXPECT_EQ(loaded.data.validation.size, 60);
   EXPECT_EQ(loaded.data.test.size, 0);
-  const auto inputs = [&](const std::string& seed) { return load_data(folder.spec(dataset + seed)).data.validation.inputs; };
+  const auto inputs = [&](const std::string& seed) {
+    return load_data(folder.spec(dataset + seed)).data.validation.inputs;
+  };
   EXPECT_EQ(inputs(""), inputs("  split_seed: 0\n"));
   EXPECT_NE(inputs(""), inputs("  split_seed: 1\n"));
 }
@@ -93,15 +97,18 @@ TEST(LoadData, ReadsNpyFiles) {
   EXPECT_EQ(loaded.data.train.size, 12);
 
   folder.write("y.npy", npy("(19,)", std::vector<double>(y.begin(), y.end() - 1)));
-  expect_error<DataError>([&] { load_data(folder.spec(dataset)); }, {"y.npy", "(19)", "(20, 2, 2)", "one target an example"});
+  expect_error<DataError>([&] { load_data(folder.spec(dataset)); },
+                          {"y.npy", "(19)", "(20, 2, 2)", "one target an example"});
   folder.write("y.npy", npy("(20,)", y));
   x[9] = INFINITY;
   folder.write("x.npy", npy("(20, 2, 2)", x));
   expect_error<DataError>([&] { load_data(folder.spec(dataset)); }, {"x.npy", "row 2", "column 1", "infinite"});
   folder.write("x.npy", npy("(0, 4)", {}));
   expect_error<DataError>([&] { load_data(folder.spec(dataset)); }, {"x.npy", "empty"});
-  expect_error<InputError>([&] { load_data(folder.spec("  dataset: {npy: x.npy}\n")); }, {"sweep.yml:4", "dataset.npy", "inputs"});
-  expect_error<InputError>([&] { load_data(folder.spec("  dataset: {npy: {inputs: x.npy}}\n")); }, {"dataset.npy.targets", "needed"});
+  expect_error<InputError>([&] { load_data(folder.spec("  dataset: {npy: x.npy}\n")); },
+                           {"sweep.yml:4", "dataset.npy", "inputs"});
+  expect_error<InputError>([&] { load_data(folder.spec("  dataset: {npy: {inputs: x.npy}}\n")); },
+                           {"dataset.npy.targets", "needed"});
 }
 
 TEST(LoadData, CountsDroppedRows) {
@@ -124,7 +131,8 @@ TEST(LoadData, RefusesSettings) {
   refuses("  dataset: {csv: a.csv}\n", {"trial.dataset.target", "needed"});
   refuses("  dataset: {target: y}\n", {"trial.dataset.train", "needed"});
   refuses("  dataset: {csv: a.csv, targe: y, target: y}\n", {"dataset.targe", "not known", "'target'"});
-  refuses("  dataset: {csv: a.csv, target: y, task: regresion}\n", {"dataset.task", "'regresion'", "did you mean 'regression'"});
+  refuses("  dataset: {csv: a.csv, target: y, task: regresion}\n",
+          {"dataset.task", "'regresion'", "did you mean 'regression'"});
   refuses("  dataset: {csv: a.csv, target: y, delimiter: ';;'}\n", {"dataset.delimiter", "one character"});
   refuses("  dataset: {csv: [a.csv], target: y}\n", {"dataset.csv", "is a list", "text"});
   const std::string dataset = "  dataset: {csv: a.csv, target: y}\n";
@@ -133,9 +141,11 @@ TEST(LoadData, RefusesSettings) {
   refuses(dataset + "  test_fraction: much\n", {"trial.test_fraction", "much"});
   refuses(dataset + "  validation_fraction: 0.5\n  test_fraction: 0.5\n", {"nothing to train on", "below 1"});
   refuses(dataset + "  split_seed: -1\n", {"trial.split_seed", "-1"});
-  expect_error<InputError>([&] { load_data(folder.spec("  model: mlp\n", "  dataset: {type: choice, values: [digits, letter]}\n")); },
-                           {"search_space.dataset", "one data set", "`trial:`"});
-  expect_error<DataError>([&] { load_data(folder.spec("  dataset: {csv: b.csv, target: y}\n")); }, {"b.csv", "no such file"});
+  expect_error<InputError>(
+      [&] { load_data(folder.spec("  model: mlp\n", "  dataset: {type: choice, values: [digits, letter]}\n")); },
+      {"search_space.dataset", "one data set", "`trial:`"});
+  expect_error<DataError>([&] { load_data(folder.spec("  dataset: {csv: b.csv, target: y}\n")); },
+                          {"b.csv", "no such file"});
 }
 
 TEST(LoadData, ShipsDigits) {

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes the arrays in golden/ that npy_test.cpp reads, with NumPy: element i (in C order) of each is i % 100 / 4 or, for
-integers, i % 100 (i % 2 for bool). Shapes, dtypes and orders are in the file names: <dtype>_<order>_<shape>_v<version>.npy."""
+"""Writes the arrays in golden/ that npy_test.cpp reads, with NumPy: element i (in C order) of each is i % 100 / 4 or,
+for integers, i % 100 (i % 2 for bool). The file names say <dtype>_<order>_<shape>_v<version>.npy."""
 import pathlib
 
 import numpy as np

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Prints the golden rows of split_test.cpp: an independent writing of the documented shuffle (SplitMix64, Fisher-Yates from the
-back, draws of the last incomplete stretch refused). The first fifth is the validation part."""
+"""Prints the golden rows of split_test.cpp: an independent writing of the documented shuffle (SplitMix64, Fisher-Yates
+from the back, draws of the last incomplete stretch refused). The first fifth is the validation part."""
 MASK = 2**64 - 1
 
 

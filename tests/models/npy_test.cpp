@@ -52,7 +52,8 @@ TEST(ReadNpy, RefusesDamagedFiles) {
   const std::string bytes = golden("float32_C_5x3_v1");
   expect_error<DataError>([&] { read_npy(bytes.substr(0, bytes.size() - 1), "a.npy"); }, {"a.npy", "cut short"});
   for (const size_t size : {6, 9, 40}) {
-    expect_error<DataError>([&] { read_npy(bytes.substr(0, size), "a.npy"); }, {"a.npy", "cut short within its header"});
+    expect_error<DataError>([&] { read_npy(bytes.substr(0, size), "a.npy"); },
+                            {"a.npy", "cut short within its header"});
   }
   expect_error<DataError>([&] { read_npy("x,y\n1,2\n", "a.npy"); }, {"a.npy", "not an NPY file", "numpy.save"});
   std::string later = bytes;

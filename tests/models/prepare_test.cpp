@@ -27,7 +27,8 @@ PrepareOptions options_of(std::vector<FileRole> roles = {}, std::optional<TaskKi
 const std::vector<FileRole> kThreeFiles{FileRole::kTrain, FileRole::kValidation, FileRole::kTest};
 
 TEST(Prepare, StandardisesByTheTrainingPartAlone) {
-  // Training values 1, 2, 3, 6: mean 3, population variance 3.5. The other parts' values are far away and change nothing.
+  // Training values 1, 2, 3, 6: mean 3, population variance 3.5. The other parts' values are far away and change
+  // nothing.
   const PreparedData data = prepare(table_of({{"train", "x,k,y\n1,5,0\n2,5,1\n3,5,0\n6,5,1\n"},
                                               {"validation", "x,k,y\n1000,9,0\n3,5,1\n"},
                                               {"test", "x,k,y\n-1000,5,0\n3,5,1\n"}}),
@@ -75,8 +76,9 @@ TEST(Prepare, MakesOneInputPerTrainingCategory) {
   EXPECT_EQ(data.validation.inputs, (std::vector<float>{1, 0, 0, 0, 0, 0}));  // green is unknown
   EXPECT_EQ(data.test.inputs, (std::vector<float>{0, 0, 1}));
 
-  const PreparedData complete = prepare(table_of({{"train", "c,y\nred,0\nblue,1\n"}, {"validation", "c,y\n?,0\n"}, {"test", "c,y\n?,0\n"}}),
-                                        options_of(kThreeFiles));
+  const PreparedData complete =
+      prepare(table_of({{"train", "c,y\nred,0\nblue,1\n"}, {"validation", "c,y\n?,0\n"}, {"test", "c,y\n?,0\n"}}),
+              options_of(kThreeFiles));
   EXPECT_EQ(complete.input_names, (std::vector<std::string>{"c=blue", "c=red"}));
   EXPECT_EQ(complete.validation.inputs, (std::vector<float>{0, 0}));
 }
@@ -112,8 +114,9 @@ TEST(Prepare, NumbersClassesInAscendingOrder) {
 }
 
 TEST(Prepare, StandardisesRegressionTargets) {
-  const PreparedData data = prepare(table_of({{"train", "x,y\n1,10.5\n2,20.5\n"}, {"validation", "x,y\n1,35.5\n"}, {"test", "x,y\n1,0\n"}}),
-                                    options_of(kThreeFiles));
+  const PreparedData data =
+      prepare(table_of({{"train", "x,y\n1,10.5\n2,20.5\n"}, {"validation", "x,y\n1,35.5\n"}, {"test", "x,y\n1,0\n"}}),
+              options_of(kThreeFiles));
   EXPECT_EQ(data.task, TaskKind::kRegression);
   EXPECT_DOUBLE_EQ(data.target_mean, 15.5);
   EXPECT_DOUBLE_EQ(data.target_std, 5);
@@ -140,14 +143,16 @@ TEST(Prepare, SplitsATrainingFileAndKeepsATestFile) {
     }
     return true;
   };
-  PreparedData data = prepare(table_of({{"train", train}, {"test", other}}), options({FileRole::kTrain, FileRole::kTest}));
+  PreparedData data =
+      prepare(table_of({{"train", train}, {"test", other}}), options({FileRole::kTrain, FileRole::kTest}));
   EXPECT_EQ(data.train.size, 80);
   EXPECT_EQ(data.validation.size, 20);
   EXPECT_EQ(data.test.size, 2);
   EXPECT_TRUE(all_below(data.train, 3) && all_below(data.validation, 3));
   EXPECT_FALSE(all_below(data.test, 3));
 
-  data = prepare(table_of({{"train", train}, {"validation", other}}), options({FileRole::kTrain, FileRole::kValidation}));
+  data =
+      prepare(table_of({{"train", train}, {"validation", other}}), options({FileRole::kTrain, FileRole::kValidation}));
   EXPECT_EQ(data.train.size, 80);
   EXPECT_EQ(data.validation.size, 2);
   EXPECT_EQ(data.test.size, 20);
@@ -156,7 +161,9 @@ TEST(Prepare, SplitsATrainingFileAndKeepsATestFile) {
 }
 
 TEST(Prepare, RefusesDataWithNothingToLearn) {
-  const auto run = [](const std::string& text) { return [text] { prepare(table_of({{"a.csv", text}}), options_of()); }; };
+  const auto run = [](const std::string& text) {
+    return [text] { prepare(table_of({{"a.csv", text}}), options_of()); };
+  };
   expect_error<DataError>(run("x,y\n1,a\n2,a\n3,a\n"), {"a.csv", "'y'", "one class", "'a'"});
   expect_error<DataError>(run("y\n1\n2\n1\n2\n1\n2\n"), {"a.csv", "no column but the target"});
   expect_error<DataError>(run("x,y\n,1\n,1\n,1\n,2\n,2\n,2\n"), {"a.csv", "no input has two different values"});
@@ -164,8 +171,11 @@ TEST(Prepare, RefusesDataWithNothingToLearn) {
   expect_error<DataError>(run("x,y\n1,0.5\n2,0.5\n3,0.5\n4,0.5\n5,0.5\n"), {"'y'", "0.5", "nothing to learn"});
   expect_error<DataError>(run("x,y\n1,a\n2,a\n3,a\n4,b\n"), {"class 'b' has 1"});
   expect_error<DataError>(run("x,y\n1,0.5\n2,1.5\n"), {"2 usable rows"});
-  expect_error<DataError>([] { prepare(table_of({{"a.csv", "x,y\n1,a\n2,b\n3,a\n"}}), options_of({}, TaskKind::kRegression)); },
-                          {"'y'", "is text", "task: regression"});
+  expect_error<DataError>(
+      [] {
+        prepare(table_of({{"a.csv", "x,y\n1,a\n2,b\n3,a\n"}}), options_of({}, TaskKind::kRegression));
+      },
+      {"'y'", "is text", "task: regression"});
 }
 
 }  // namespace

@@ -47,7 +47,8 @@ TEST(Split, IsFixedBySeed) {
 }
 
 TEST(Split, IsRandom) {
-  // A row's chance to be in the validation part is its fraction, wherever it stands: 4000 splits, each row within 5 sigma.
+  // A row's chance to be in the validation part is its fraction, wherever it stands: 4000 splits, each row within 5
+  // sigma.
   std::vector<int> times(20, 0);
   for (uint64_t seed = 0; seed < 4000; ++seed) {
     for (const auto row : split_rows(20, {0.2, 0.2, seed}, "a.csv").validation) ++times[static_cast<size_t>(row)];
@@ -74,7 +75,11 @@ TEST(Split, RefusesTooFewRows) {
   expect_error<DataError>([] { split_rows(2, {}, "a.csv"); }, {"a.csv", "2 usable rows", "at least 3"});
   EXPECT_EQ(split_rows(2, {0.2, 0, 0}, "a.csv").train.size(), 1u);
   expect_error<DataError>([] { split_rows(1, {0.2, 0, 0}, "a.csv"); }, {"at least 2"});
-  expect_error<DataError>([] { split_stratified({0, 0, 0, 1, 1}, {"cat", "dog"}, {}, "a.csv"); }, {"a.csv", "'dog'", "has 2", "3 parts"});
+  expect_error<DataError>(
+      [] {
+        split_stratified({0, 0, 0, 1, 1}, {"cat", "dog"}, {}, "a.csv");
+      },
+      {"a.csv", "'dog'", "has 2", "3 parts"});
 }
 
 }  // namespace

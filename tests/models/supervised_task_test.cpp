@@ -56,7 +56,9 @@ TEST(Metrics, RegressionIsInTheTargetsUnits) {
     spread += (original[i] - 40) * (original[i] - 40) / 4;  // 40 is their mean
   }
   const auto metrics = regression_metrics(std);
-  const auto value = [&](const char* name) { return value_of(find(metrics, name), torch::tensor(p), torch::tensor(y)); };
+  const auto value = [&](const char* name) {
+    return value_of(find(metrics, name), torch::tensor(p), torch::tensor(y));
+  };
   EXPECT_NEAR(value("mse"), squares, 1e-3);
   EXPECT_NEAR(value("rmse"), std::sqrt(squares), 1e-4);
   EXPECT_NEAR(value("mae"), absolutes, 1e-4);
@@ -115,7 +117,8 @@ TEST(SupervisedTask, LearnsARegressionInItsOwnUnits) {
     text += std::to_string(a) + "," + std::to_string(b) + "," + std::to_string(1000 + 300 * a - 100 * b) + "\n";
   }
   folder.write("line.csv", text);
-  const std::string trial = "  model: mlp\n  dataset: {csv: line.csv, target: y}\n  depth: 0\n  batch_size: 16\n  epochs: 20\n";
+  const std::string trial =
+      "  model: mlp\n  dataset: {csv: line.csv, target: y}\n  depth: 0\n  batch_size: 16\n  epochs: 20\n";
   SweepSpec spec = folder.spec(trial);
   spec.objective.primary_metric = "r2";
   Built built(spec);
@@ -131,7 +134,8 @@ TEST(SupervisedTask, LearnsARegressionInItsOwnUnits) {
 TEST(SupervisedTask, TakesEveryHyperparameterWhateverTheOptimizer) {
   const Folder folder;
   const std::string trial =
-      "  model: mlp\n  dataset: digits\n  epochs: 1\n  hidden: [16, 8]\n  dampening: 0.1\n  beta2: 0.99\n  eps: 1.0e-7\n"
+      "  model: mlp\n  dataset: digits\n  epochs: 1\n  hidden: [16, 8]\n  dampening: 0.1\n  beta2: 0.99\n  eps: "
+      "1.0e-7\n"
       "  validation_fraction: 0.2\n  test_fraction: 0.1\n  split_seed: 3\n";
   const std::string space =
       "  learning_rate: {type: uniform, min_value: 0.01, max_value: 0.1}\n"
