@@ -19,6 +19,10 @@ void permutation(const Context&, int64_t epoch, int64_t n, int64_t* order);
 void record_metrics(const Context&, Goal, const HistoryView&, const int64_t* trials, const double* metrics, int64_t n);
 void median_stopping(const Context&, Goal, const EarlyTermination&, const HistoryView&, const int64_t* trials, int64_t n,
                      Verdict* verdicts);
+void bandit(const Context&, Goal, const EarlyTermination&, const HistoryView&, const int64_t* trials, int64_t n,
+            Verdict* verdicts);
+void truncation_selection(const Context&, Goal, const EarlyTermination&, const HistoryView&, const int64_t* trials,
+                          int64_t n, Verdict* verdicts);
 void sgd_update(const Context&, const SgdUpdate&);
 void adam_update(const Context&, const AdamUpdate&);
 

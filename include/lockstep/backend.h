@@ -36,6 +36,7 @@ struct Verdict {
   uint8_t judged = 0;      ///< the policy acted (interval and delay allow it, and there was somebody to compare with)
   double value = 0;        ///< what was compared, in the metric's own sign
   double threshold = 0;    ///< what it was compared with, in the metric's own sign
+  double best = 0;         ///< bandit only: the best of those compared, in the metric's own sign
 };
 
 /// Gradients of one parameter of every row: [n_rows, size] contiguous float, belonging to columns
@@ -136,13 +137,21 @@ struct Backend {
   void (*record_metrics)(const Context&, Goal, const HistoryView&, const int64_t* trials, const double* metrics,
                          int64_t n);
 
-  /// Median stopping over one snapshot: judges each of the `n` trials at the interval n that it has just reported.
+  /// The early-termination policies, over one snapshot: each judges the `n` trials at the interval n that each of them has
+  /// just reported; the judged trial counts among those compared. A trial that has nobody but itself to be compared with
+  /// is not judged. `trials` and `verdicts` are [n] in device memory. Does not change the history: the caller sets the
+  /// states. Synchronises the stream once, to learn which ages there are. Equal bit for bit on every backend.
+  using JudgeTrials = void (*)(const Context&, Goal, const EarlyTermination&, const HistoryView&, const int64_t* trials,
+                               int64_t n, Verdict* verdicts);
   /// Compared are the averages over 1..n of the trials that MedianReference names, or the last average of one that
-  /// ended before n; the judged trial counts among them. A trial that has nobody but itself to be compared with is not
-  /// judged. `trials` and `verdicts` are [n] in device memory. Does not change the history: the caller sets the states.
-  /// Synchronises the stream once, to learn which ages there are.
-  void (*median_stopping)(const Context&, Goal, const EarlyTermination&, const HistoryView&, const int64_t* trials,
-                          int64_t n, Verdict* verdicts);
+  /// ended before n. The threshold is their median.
+  JudgeTrials median_stopping;
+  /// Compared are the bests over 1..n of all that reached n; of one that diverged the worst. The threshold is the slack
+  /// from the best of them. With slack_factor and a best that is not above 0, which it means nothing for, nobody stops, the
+  /// threshold is that best, and the caller is to refuse.
+  JudgeTrials bandit;
+  /// Compared as bandit does, without finished trials if so asked. The threshold is the worst of those that survive.
+  JudgeTrials truncation_selection;
 
   void (*sgd_update)(const Context&, const SgdUpdate&);
   void (*adam_update)(const Context&, const AdamUpdate&);

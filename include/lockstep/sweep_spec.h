@@ -37,7 +37,7 @@ struct Limits {
   double timeout_s = 0;               ///< of the whole sweep; 0 means none
 };
 
-enum class PolicyKind : int32_t { kNone, kMedianStopping };
+enum class PolicyKind : int32_t { kNone, kMedianStopping, kBandit, kTruncationSelection };
 
 /// Whom median stopping compares a trial with (`docs/policies.md`).
 enum class MedianReference : int32_t {
@@ -46,11 +46,18 @@ enum class MedianReference : int32_t {
   kCompleted,  ///< only those that trained to their end
 };
 
+/// An early-termination policy (`docs/policies.md`).
 struct EarlyTermination {
   PolicyKind kind = PolicyKind::kNone;
-  int64_t evaluation_interval = 1;
+  int64_t evaluation_interval = 1;  ///< at least 1
   int64_t delay_evaluation = 0;
-  MedianReference reference = MedianReference::kAll;
+  MedianReference reference = MedianReference::kAll;  ///< of median stopping
+  /// Bandit: exactly one of the two, at least 0; a ratio of the best, or in the metric's unit.
+  std::optional<double> slack_factor = std::nullopt;
+  std::optional<double> slack_amount = std::nullopt;
+  /// Truncation selection: 1..99, and whether finished trials are left out of the comparison.
+  int64_t truncation_percentage = 0;
+  bool exclude_finished_jobs = false;
 };
 
 /// One entry of the `trial:` block: a constant of the training task.

@@ -3,9 +3,13 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/early_termination.h"
+
 namespace lockstep {
 
 namespace {
+
+constexpr int kDigits = 6;
 
 std::string number(double x, int digits) {
   char text[40];
@@ -13,15 +17,28 @@ std::string number(double x, int digits) {
   return text;
 }
 
+/// What the threshold is: "the best 0.8 / (1 + 0.2)".
+std::string threshold_meaning(Goal goal, const EarlyTermination& policy, const Verdict& verdict) {
+  const bool maximize = goal == Goal::kMaximize;
+  if (policy.kind == PolicyKind::kMedianStopping) return " of running averages";
+  if (policy.kind == PolicyKind::kTruncationSelection) {
+    return ", which the worst " + std::to_string(policy.truncation_percentage) + " % do not reach";
+  }
+  const std::string best = ", the best " + number(verdict.best, kDigits);
+  if (policy.slack_amount) return best + (maximize ? " - " : " + ") + number(*policy.slack_amount, kDigits);
+  return best + (maximize ? " / (1 + " : " * (1 + ") + number(policy.slack_factor.value_or(0), kDigits) + ")";
+}
+
 }  // namespace
 
-std::string stop_reason(Goal goal, int64_t interval, const Verdict& verdict) {
-  int digits = 6;
+std::string stop_reason(Goal goal, const EarlyTermination& policy, int64_t interval, const Verdict& verdict) {
+  int digits = kDigits;
   // "0.5 is below 0.5" would not say why.
   while (digits < 17 && number(verdict.value, digits) == number(verdict.threshold, digits)) ++digits;
-  return "median_stopping at interval " + std::to_string(interval) + ": best " + number(verdict.value, digits) +
-         (goal == Goal::kMaximize ? " is below" : " is above") + " the median " + number(verdict.threshold, digits) +
-         " of running averages";
+  return policy_name(policy.kind) + " at interval " + std::to_string(interval) + ": best " +
+         number(verdict.value, digits) + (goal == Goal::kMaximize ? " is below " : " is above ") +
+         (policy.kind == PolicyKind::kMedianStopping ? "the median " : "") + number(verdict.threshold, digits) +
+         threshold_meaning(goal, policy, verdict);
 }
 
 std::string divergence_reason(int64_t interval, double metric) {

@@ -10,8 +10,10 @@ namespace lockstep {
 
 /// Why a trial ended, in words: what the journal and the report print.
 
-/// "median_stopping at interval 6: best 0.8123 is below the median 0.8731 of running averages".
-std::string stop_reason(Goal goal, int64_t interval, const Verdict& verdict);
+/// "median_stopping at interval 6: best 0.8123 is below the median 0.8731 of running averages";
+/// "bandit at interval 6: best 0.61 is below 0.666667, the best 0.8 / (1 + 0.2)";
+/// "truncation_selection at interval 6: best 0.61 is below 0.7, which the worst 20 % do not reach".
+std::string stop_reason(Goal goal, const EarlyTermination& policy, int64_t interval, const Verdict& verdict);
 /// "diverged at interval 3: the metric is nan".
 std::string divergence_reason(int64_t interval, double metric);
 /// "finished: trained all 10 intervals".

@@ -34,8 +34,10 @@ std::vector<Verdict> History::judge(const EarlyTermination& policy, std::span<co
   std::vector<Verdict> verdicts(rows.size());
   if (rows.empty()) return verdicts;
   rows_.upload(rows.data(), rows.size());
-  backend_.median_stopping(context_, goal_, policy, view_, rows_.data(), static_cast<int64_t>(rows.size()),
-                           verdicts_.data());
+  const auto judge_trials = policy.kind == PolicyKind::kBandit                ? backend_.bandit
+                            : policy.kind == PolicyKind::kTruncationSelection ? backend_.truncation_selection
+                                                                              : backend_.median_stopping;
+  judge_trials(context_, goal_, policy, view_, rows_.data(), static_cast<int64_t>(rows.size()), verdicts_.data());
   verdicts_.download(verdicts.data(), verdicts.size());
   return verdicts;
 }

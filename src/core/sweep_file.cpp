@@ -6,6 +6,7 @@
 #include <lockstep/sampling.h>
 #include <lockstep/sweep_spec.h>
 
+#include "core/early_termination.h"
 #include "core/search_space_file.h"
 #include "core/text_file.h"
 #include "core/yaml_override.h"
@@ -146,50 +147,6 @@ Limits read_limits(const YamlNode& root) {
     }
   }
   return limits;
-}
-
-EarlyTermination read_early_termination(const YamlNode& root) {
-  static const Names kNow = {"median_stopping", "none"};
-  static const Names kLater = {"bandit", "truncation_selection", "successive_halving", "hyperband", "asha", "pbt"};
-  static const std::vector<std::pair<std::string, MedianReference>> kReferences = {
-      {"all", MedianReference::kAll},
-      {"reached", MedianReference::kReached},
-      {"completed", MedianReference::kCompleted}};
-  EarlyTermination policy;
-  const YamlNode* node = find_value(root, "early_termination");
-  if (!node) return policy;
-  const YamlNode* type = node;
-  if (!node->is_scalar() || read_text(*node) != "none") {
-    require_map(*node, "'{type: median_stopping, delay_evaluation: 5}'");
-    type = &require(*node, "type", "add 'type: median_stopping', or 'type: none'");
-  }
-  const std::string& name = read_text(*type);
-  refuse_later(*type, name, kLater, "write 'median_stopping', or 'none'");
-  if (!contains(kNow, name)) refuse_unknown(*type, "early-termination policy", name, kNow);
-  if (name == "median_stopping") policy.kind = PolicyKind::kMedianStopping;
-  if (node->is_scalar()) return policy;
-
-  // With type none the rest stays allowed, so that a policy can be turned off by its type alone.
-  check_names(*node, {"type", "evaluation_interval", "delay_evaluation", "reference"}, "early_termination");
-  if (const YamlNode* interval = find_value(*node, "evaluation_interval")) {
-    policy.evaluation_interval = read_integer(*interval, 1, kNoLimit);
-  }
-  if (const YamlNode* delay = find_value(*node, "delay_evaluation")) {
-    policy.delay_evaluation = read_integer(*delay, 0, kNoLimit);
-  }
-  if (const YamlNode* reference = find_value(*node, "reference")) {
-    Names names;
-    bool known = false;
-    for (const auto& [text, value] : kReferences) {
-      names.push_back(text);
-      if (read_text(*reference) == text) {
-        policy.reference = value;
-        known = true;
-      }
-    }
-    if (!known) refuse_unknown(*reference, "reference", reference->text, names);
-  }
-  return policy;
 }
 
 /// Where a command of Azure ML stands anywhere in `node`, or nullptr.

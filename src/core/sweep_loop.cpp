@@ -2,10 +2,12 @@
 #include <array>
 #include <chrono>
 #include <cmath>
+#include <cstdio>
 #include <stdexcept>
 
 #include <lockstep/sweep.h>
 
+#include "core/early_termination.h"
 #include "core/end_reasons.h"
 #include "core/history.h"
 
@@ -28,6 +30,11 @@ class SweepLoop {
         states_(n_intervals_.size(), TrialState::kWaiting),
         history_(backend, context, spec.objective.goal, configurations.n_trials(),
                  n_intervals_.empty() ? 0 : *std::max_element(n_intervals_.begin(), n_intervals_.end())) {
+    try {
+      check_early_termination(spec.early_termination);
+    } catch (const InputError& error) {
+      throw error.at({spec.file}, "early_termination");
+    }
     n_in_state_[static_cast<size_t>(TrialState::kWaiting)] = n_trials();
     for (const int64_t n : n_intervals_) progress_.trial_intervals_left += n;
   }
@@ -159,6 +166,7 @@ class SweepLoop {
       }
     }
     const std::vector<Verdict> verdicts = history_.judge(spec_.early_termination, judged);
+    check_ratios(judged, verdicts);
 
     size_t next_verdict = 0;
     for (size_t i = 0; i < running_.size(); ++i) {
@@ -173,8 +181,23 @@ class SweepLoop {
         end_trial(row, TrialState::kFinished, metric, 0, finish_reason(interval), report);
       } else if (verdict && verdict->judged && verdict->stop) {
         end_trial(row, TrialState::kStopped, metric, verdict->threshold,
-                  stop_reason(spec_.objective.goal, interval, *verdict), report);
+                  stop_reason(spec_.objective.goal, spec_.early_termination, interval, *verdict), report);
       }
+    }
+  }
+
+  /// A ratio of a best that is not above 0 means nothing, and no decision may hang on it.
+  void check_ratios(const std::vector<int64_t>& judged, const std::vector<Verdict>& verdicts) const {
+    if (spec_.early_termination.kind != PolicyKind::kBandit || !spec_.early_termination.slack_factor) return;
+    for (size_t i = 0; i < judged.size(); ++i) {
+      if (!verdicts[i].judged || verdicts[i].best > 0) continue;
+      char best[40];
+      std::snprintf(best, sizeof(best), "%.6g", verdicts[i].best);
+      throw InputError({spec_.file}, "early_termination.slack_factor",
+                       "the best " + spec_.objective.primary_metric + " at interval " +
+                           std::to_string(n_reported_[judged[i]]) + " is " + best +
+                           ", and a ratio means nothing for a best that is not above 0",
+                       "write slack_amount instead, in the metric's unit");
     }
   }
 

@@ -134,9 +134,16 @@ TEST_F(CliErrors, ResultsThatAreNotThere) {
   expect_refusal("trials .", 5, {"sweep.db"});
 }
 
+TEST_F(CliErrors, SlackThatMeansNothing) {
+  write_changed("type: median_stopping, delay_evaluation: 2", "type: bandit, slack_factor: 0.1, slack_amount: 0.1");
+  expect_refusal("validate bad.yml", 3, {"bad.yml:13", "early_termination.slack_amount", "keep one"});
+  write_changed("type: median_stopping, delay_evaluation: 2", "type: bandit");
+  expect_refusal("run bad.yml --output out", 3, {"bad.yml:13", "early_termination", "slack_factor", "slack_amount"});
+}
+
 TEST_F(CliErrors, WhatIsNotThereYetSaysSo) {
-  write_changed("type: median_stopping, delay_evaluation: 2", "type: bandit, slack_factor: 0.1");
-  expect_refusal("run bad.yml --output out", 3, {"bad.yml:13", "early_termination.type", "bandit"});
+  write_changed("type: median_stopping, delay_evaluation: 2", "type: hyperband");
+  expect_refusal("run bad.yml --output out", 3, {"bad.yml:13", "early_termination.type", "hyperband"});
   write_changed("type: random, seed: 5", "type: bayesian");
   expect_refusal("run bad.yml --output out", 3, {"bad.yml:3", "bayesian"});
 }

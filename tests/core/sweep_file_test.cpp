@@ -139,6 +139,29 @@ TEST(SweepFile, ReadsWhomMedianStoppingComparesWith) {
   EXPECT_EQ(reference("completed"), MedianReference::kCompleted);
 }
 
+TEST(SweepFile, ReadsBanditAndTruncationSelection) {
+  const auto policy = [](const std::string& text) {
+    return parse(replaced("type: median_stopping", text)).early_termination;
+  };
+  const EarlyTermination factor = policy("type: bandit\n  slack_factor: 0");
+  EXPECT_EQ(factor.kind, PolicyKind::kBandit);
+  EXPECT_EQ(factor.slack_factor, 0.0);
+  EXPECT_EQ(factor.slack_amount, std::nullopt);
+  EXPECT_EQ(factor.evaluation_interval, 2);
+  EXPECT_EQ(factor.delay_evaluation, 5);
+  const EarlyTermination amount = policy("type: bandit\n  slack_amount: 2");
+  EXPECT_EQ(amount.slack_factor, std::nullopt);
+  EXPECT_EQ(amount.slack_amount, 2.0);
+  const EarlyTermination truncation = policy("type: truncation_selection\n  truncation_percentage: 99");
+  EXPECT_EQ(truncation.kind, PolicyKind::kTruncationSelection);
+  EXPECT_EQ(truncation.truncation_percentage, 99);
+  EXPECT_FALSE(truncation.exclude_finished_jobs);
+  EXPECT_TRUE(policy("type: truncation_selection\n  truncation_percentage: 1\n  exclude_finished_jobs: true")
+                  .exclude_finished_jobs);
+  // Turned off by its type alone.
+  EXPECT_EQ(policy("type: none\n  slack_factor: 0.1").kind, PolicyKind::kNone);
+}
+
 /// YAML 1.2, core schema.
 TEST(SweepFile, TypesScalars) {
   const std::vector<std::pair<std::string, Value>> cases = {

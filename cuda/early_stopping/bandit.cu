@@ -1,0 +1,48 @@
+// Bandit: a trial stops when its best so far is not within a slack of the best of all at its age, as Azure ML states it.
+#include "cuda/early_stopping/equal_age.h"
+
+namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
+namespace {
+
+struct BanditRule {
+  Goal goal;
+  bool is_ratio;
+  double slack;
+
+  LOCKSTEP_HD double score_at(const HistoryView& history, int64_t trial, int64_t age) const {
+    return best_at(history, trial, age);
+  }
+
+  LOCKSTEP_HD void judge(double, const double* scores, int64_t n_compared, Verdict& verdict) const {
+    const double best_score = scores[n_compared - 1];
+    if (best_score == kWorstScore) return;  // all have diverged
+    const double best = metric_of(goal, best_score);
+    verdict.judged = 1;
+    verdict.best = best;
+    verdict.threshold = best;
+    if (is_ratio && best <= 0) return;  // for the caller to refuse
+    if (goal == Goal::kMaximize) {
+      verdict.threshold = is_ratio ? best / (1 + slack) : best - slack;
+      verdict.stop = verdict.value < verdict.threshold ? 1 : 0;
+    } else {
+      verdict.threshold = is_ratio ? best * (1 + slack) : best + slack;
+      verdict.stop = verdict.value > verdict.threshold ? 1 : 0;
+    }
+  }
+};
+
+}  // namespace
+
+void bandit(const Context& context, Goal goal, const EarlyTermination& policy, const HistoryView& history,
+            const int64_t* trials, int64_t n, Verdict* verdicts) {
+  if (n <= 0) return;
+  if (policy.slack_factor.has_value() == policy.slack_amount.has_value()) {
+    throw DeviceError("bandit: exactly one of slack_factor and slack_amount must be set.");
+  }
+  const bool is_ratio = policy.slack_factor.has_value();
+  const double slack = is_ratio ? *policy.slack_factor : *policy.slack_amount;
+  if (!is_finite(slack) || slack < 0) throw DeviceError("bandit: the slack must be a finite number, at least 0.");
+  judge_at_equal_age(context, goal, policy, history, trials, n, verdicts, BanditRule{goal, is_ratio, slack});
+}
+
+}  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE
