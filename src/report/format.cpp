@@ -38,15 +38,6 @@ std::string format_value(const Value& value) {
   return value.is_real() ? format_number(value.as_real()) : value.to_string();
 }
 
-std::string format_configuration(const Configurations& configurations, int64_t trial) {
-  std::string out;
-  for (int64_t p = 0; p < configurations.space().n_params(); ++p) {
-    if (!out.empty()) out += ", ";
-    out += configurations.space()[p].name + "=" + format_value(configurations.value(trial, p));
-  }
-  return out;
-}
-
 std::string format_table(const std::vector<std::vector<std::string>>& rows, const std::string& indent) {
   std::vector<size_t> widths;
   for (const auto& row : rows) {

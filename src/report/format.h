@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include <lockstep/configurations.h>
+#include <lockstep/value.h>
 
 namespace lockstep {
 
@@ -16,8 +16,6 @@ std::string format_duration(double seconds);
 std::string format_count(int64_t count);
 /// A hyperparameter's value as a person reads it: reals with five digits.
 std::string format_value(const Value& value);
-/// "lr=0.0123, hidden=64" in declaration order.
-std::string format_configuration(const Configurations& configurations, int64_t trial);
 
 /// Left-aligned columns, two spaces apart; the first row is the header.
 std::string format_table(const std::vector<std::vector<std::string>>& rows, const std::string& indent = "");

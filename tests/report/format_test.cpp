@@ -33,12 +33,5 @@ TEST(FormatTable, AlignsColumnsWithoutTrailingBlanks) {
   EXPECT_EQ(format_table({{"trial", "lr"}, {"7", "0.1"}, {"1000", ""}}, "  "), "  trial  lr\n  7      0.1\n  1000\n");
 }
 
-TEST(FormatConfiguration, NamesValuesInDeclarationOrder) {
-  SearchSpace space;
-  space.add("lr", uniform(0, 1)).add("act", choice({Value("relu"), Value("tanh")})).add("n", randint(10));
-  const Configurations configurations(space, 5, 1, {0.123456789, 1, 4});
-  EXPECT_EQ(format_configuration(configurations, 5), "lr=0.12346, act=tanh, n=4");
-}
-
 }  // namespace
 }  // namespace lockstep
