@@ -6,6 +6,7 @@ namespace lockstep {
 /// does nothing. Registered by the first TrialScope, not by static initialisers: a linker may drop those from a static library.
 void register_factories();
 void register_random_ops();
+void register_matmul();
 void register_nll_loss();
 
 }  // namespace lockstep

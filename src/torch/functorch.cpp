@@ -51,4 +51,14 @@ BelowVmap::BelowVmap()
 
 InsideRule::InsideRule() : exclude_(c10::DispatchKeySet({c10::DispatchKey::FuncTorchBatched})) {}
 
+void register_rules(const std::function<void(torch::Library&)>& registrations) {
+  class Silent : public c10::WarningHandler {
+    void process(const c10::Warning&) override {}
+  } silent;
+  const c10::WarningUtils::WarningHandlerGuard guard(&silent);
+  // Never deleted: kernels live as long as the process, and static destructors run in no order that helps.
+  auto* library = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::FuncTorchBatched, __FILE__, __LINE__);
+  registrations(*library);
+}
+
 }  // namespace lockstep::functorch

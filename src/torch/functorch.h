@@ -4,9 +4,11 @@
 // cmake/LibTorch.cmake). Everything else speaks of trials.
 
 #include <cstdint>
+#include <functional>
 #include <optional>
 
 #include <c10/core/impl/LocalDispatchKeySet.h>
+#include <torch/library.h>
 #include <torch/types.h>
 
 namespace lockstep::functorch {
@@ -46,5 +48,8 @@ class InsideRule {
  private:
   c10::impl::ExcludeDispatchKeyGuard exclude_;
 };
+
+/// Registers batching rules in `made->impl(operator, rule)` calls; replaces functorch's own rules without LibTorch's warning.
+void register_rules(const std::function<void(torch::Library&)>& registrations);
 
 }  // namespace lockstep::functorch

@@ -26,6 +26,7 @@ namespace {
 void register_kernels() {
   register_factories();
   register_random_ops();
+  register_matmul();
   register_nll_loss();
 }
 

@@ -2,7 +2,6 @@
 // here, so a rule of differentiable ops on the physical tensors is all that is needed: no rule for the backward.
 
 #include <ATen/core/Reduction.h>
-#include <torch/library.h>
 
 #include "torch/dispatch.h"
 #include "torch/functorch.h"
@@ -79,13 +78,14 @@ std::tuple<Tensor, Tensor> nll_loss(const Tensor& self, const Tensor& target, co
 }  // namespace
 
 void register_nll_loss() {
-  static torch::Library* const library = [] {
-    auto* made = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::FuncTorchBatched, __FILE__, __LINE__);
-    made->impl("nll_loss_forward", nll_loss);
-    made->impl("nll_loss2d_forward", nll_loss);
-    return made;
+  static const bool once = [] {
+    functorch::register_rules([](torch::Library& library) {
+      library.impl("nll_loss_forward", nll_loss);
+      library.impl("nll_loss2d_forward", nll_loss);
+    });
+    return true;
   }();
-  (void)library;
+  (void)once;
 }
 
 }  // namespace lockstep
