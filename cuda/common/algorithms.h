@@ -16,13 +16,7 @@ void sample_grid(const Context&, const DistributionSpec* specs, int64_t n_params
 void fill_uniform(const Context&, const RowFill&, double from, double to);
 void fill_normal(const Context&, const RowFill&, double mean, double std);
 void permutation(const Context&, int64_t epoch, int64_t n, int64_t* order);
-void record_metrics(const Context&, Goal, const HistoryView&, const int64_t* trials, const double* metrics, int64_t n);
-void median_stopping(const Context&, Goal, const EarlyTermination&, const HistoryView&, const int64_t* trials, int64_t n,
-                     Verdict* verdicts);
-void bandit(const Context&, Goal, const EarlyTermination&, const HistoryView&, const int64_t* trials, int64_t n,
-            Verdict* verdicts);
-void truncation_selection(const Context&, Goal, const EarlyTermination&, const HistoryView&, const int64_t* trials,
-                          int64_t n, Verdict* verdicts);
+void decide(const Context&, const SweepView&, const DecideOptions&);
 void sgd_update(const Context&, const SgdUpdate&);
 void adam_update(const Context&, const AdamUpdate&);
 

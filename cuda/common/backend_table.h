@@ -72,10 +72,7 @@ inline Backend make_backend(const Runtime& runtime) {
   backend.fill_uniform = &Entry<&fill_uniform>::call;
   backend.fill_normal = &Entry<&fill_normal>::call;
   backend.permutation = &Entry<&permutation>::call;
-  backend.record_metrics = &Entry<&record_metrics>::call;
-  backend.median_stopping = &Entry<&median_stopping>::call;
-  backend.bandit = &Entry<&bandit>::call;
-  backend.truncation_selection = &Entry<&truncation_selection>::call;
+  backend.decide = &Entry<&decide>::call;
   backend.sgd_update = &Entry<&sgd_update>::call;
   backend.adam_update = &Entry<&adam_update>::call;
   return backend;

@@ -13,8 +13,10 @@ struct BanditRule {
     return best_at(history, trial, age);
   }
 
-  LOCKSTEP_HD void judge(double, const double* scores, int64_t n_compared, Verdict& verdict) const {
-    const double best_score = scores[n_compared - 1];
+  LOCKSTEP_HD RankPair operator()(int64_t n_compared) const { return {n_compared - 1, n_compared - 1}; }
+
+  LOCKSTEP_HD void judge(double, const OrderStatistics& compared, Verdict& verdict) const {
+    const double best_score = compared.upper;
     if (best_score == kWorstScore) return;  // all have diverged
     const double best = metric_of(goal, best_score);
     verdict.judged = 1;
@@ -33,16 +35,16 @@ struct BanditRule {
 
 }  // namespace
 
-void bandit(const Context& context, Goal goal, const EarlyTermination& policy, const HistoryView& history,
-            const int64_t* trials, int64_t n, Verdict* verdicts) {
-  if (n <= 0) return;
+void bandit(const Context& context, const SweepView& sweep, const DecideOptions& options) {
+  const EarlyTermination& policy = *options.policy;
+  require_matrix(sweep.history.best_score, "bandit", "best_score");
   if (policy.slack_factor.has_value() == policy.slack_amount.has_value()) {
     throw DeviceError("bandit: exactly one of slack_factor and slack_amount must be set.");
   }
   const bool is_ratio = policy.slack_factor.has_value();
   const double slack = is_ratio ? *policy.slack_factor : *policy.slack_amount;
   if (!is_finite(slack) || slack < 0) throw DeviceError("bandit: the slack must be a finite number, at least 0.");
-  judge_at_equal_age(context, goal, policy, history, trials, n, verdicts, BanditRule{goal, is_ratio, slack});
+  judge_at_equal_age(context, sweep, options, BanditRule{options.goal, is_ratio, slack});
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

@@ -9,15 +9,6 @@ LOCKSTEP_HD bool has_ended(TrialState state) {
   return state != TrialState::kWaiting && state != TrialState::kRunning;
 }
 
-/// The median of the first `n` of the ascending `scores`.
-LOCKSTEP_HD double median_of_sorted(const double* scores, int64_t n) {
-  const double upper = scores[n / 2];
-  if (n % 2 == 1) return upper;
-  const double lower = scores[n / 2 - 1];
-  // Equal ones give themselves, exactly; halves first, as the sum may overflow.
-  return lower == upper ? lower : 0.5 * lower + 0.5 * upper;
-}
-
 struct MedianRule {
   Goal goal;
   MedianReference reference;
@@ -39,11 +30,16 @@ struct MedianRule {
         break;
     }
     if (!compared) return kLeftOut;
-    return history.mean_score[trial * history.n_intervals + (n < age ? n : age) - 1];
+    return n <= age ? history.last_mean[trial] : history.mean_score[(age - 1) * history.n_trials + trial];
   }
 
-  LOCKSTEP_HD void judge(double best_score, const double* averages, int64_t n_compared, Verdict& verdict) const {
-    const double median = median_of_sorted(averages, n_compared);
+  LOCKSTEP_HD RankPair operator()(int64_t n_compared) const { return {(n_compared - 1) / 2, n_compared / 2}; }
+
+  LOCKSTEP_HD void judge(double best_score, const OrderStatistics& averages, Verdict& verdict) const {
+    const double lower = averages.lower;
+    const double upper = averages.upper;
+    // Equal ones give themselves, exactly; halves first, as the sum may overflow.
+    const double median = lower == upper ? lower : 0.5 * lower + 0.5 * upper;
     verdict.judged = 1;
     verdict.stop = best_score < median ? 1 : 0;
     verdict.threshold = metric_of(goal, median);
@@ -52,10 +48,9 @@ struct MedianRule {
 
 }  // namespace
 
-void median_stopping(const Context& context, Goal goal, const EarlyTermination& policy, const HistoryView& history,
-                     const int64_t* trials, int64_t n, Verdict* verdicts) {
-  if (n <= 0) return;
-  judge_at_equal_age(context, goal, policy, history, trials, n, verdicts, MedianRule{goal, policy.reference});
+void median_stopping(const Context& context, const SweepView& sweep, const DecideOptions& options) {
+  require_matrix(sweep.history.mean_score, "median_stopping", "mean_score");
+  judge_at_equal_age(context, sweep, options, MedianRule{options.goal, options.policy->reference});
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

@@ -14,9 +14,14 @@ struct TruncationRule {
     return best_at(history, trial, age);
   }
 
-  LOCKSTEP_HD void judge(double best_score, const double* scores, int64_t n_compared, Verdict& verdict) const {
-    // The worst that survives. Those equal to it survive too, and below 100 percent the best is never under it.
-    const double lowest_kept = scores[n_compared * percentage / 100];
+  /// The worst that survives. Those equal to it survive too, and below 100 percent the best is never under it.
+  LOCKSTEP_HD RankPair operator()(int64_t n_compared) const {
+    const int64_t n_lowest = n_compared * percentage / 100;
+    return {n_lowest, n_lowest};
+  }
+
+  LOCKSTEP_HD void judge(double best_score, const OrderStatistics& compared, Verdict& verdict) const {
+    const double lowest_kept = compared.upper;
     verdict.judged = 1;
     verdict.stop = best_score < lowest_kept ? 1 : 0;
     verdict.threshold = metric_of(goal, lowest_kept);
@@ -25,15 +30,15 @@ struct TruncationRule {
 
 }  // namespace
 
-void truncation_selection(const Context& context, Goal goal, const EarlyTermination& policy, const HistoryView& history,
-                          const int64_t* trials, int64_t n, Verdict* verdicts) {
-  if (n <= 0) return;
+void truncation_selection(const Context& context, const SweepView& sweep, const DecideOptions& options) {
+  const EarlyTermination& policy = *options.policy;
+  require_matrix(sweep.history.best_score, "truncation_selection", "best_score");
   if (policy.truncation_percentage < 1 || policy.truncation_percentage > 99) {
     throw DeviceError("truncation_selection: truncation_percentage is " + std::to_string(policy.truncation_percentage) +
                       "; it must be 1 to 99.");
   }
-  judge_at_equal_age(context, goal, policy, history, trials, n, verdicts,
-                     TruncationRule{goal, policy.truncation_percentage, policy.exclude_finished_jobs});
+  judge_at_equal_age(context, sweep, options,
+                     TruncationRule{options.goal, policy.truncation_percentage, policy.exclude_finished_jobs});
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

@@ -2,42 +2,12 @@
 
 #include <cstdint>
 
+#include <lockstep/decision.h>
 #include <lockstep/device.h>
 #include <lockstep/search_space.h>
 #include <lockstep/sweep_spec.h>
 
 namespace lockstep {
-
-enum class TrialState : uint8_t {
-  kWaiting,   ///< not started yet
-  kRunning,
-  kStopped,   ///< by the early-termination policy
-  kFinished,  ///< trained to its end
-  kDiverged,  ///< reported a metric that is not finite
-  kAborted,   ///< running when the sweep was ended by a limit or Ctrl-C
-};
-
-/// The metric history of a sweep, in the context's device memory. Matrices are [n_trials, n_intervals] row-major;
-/// column n-1 is interval n. A *score* is the metric turned so that higher is better (negated when minimising) and
-/// -inf when it is not finite; a running average that has seen such a metric is -inf too.
-struct HistoryView {
-  int64_t n_trials = 0;
-  int64_t n_intervals = 0;          ///< capacity
-  double* metric = nullptr;         ///< as reported
-  double* best_score = nullptr;     ///< best score over intervals 1..n
-  double* mean_score = nullptr;     ///< average score over intervals 1..n
-  int32_t* n_reported = nullptr;    ///< [n_trials] intervals reported so far
-  TrialState* state = nullptr;      ///< [n_trials]
-};
-
-/// What a policy said of one trial at one interval.
-struct Verdict {
-  uint8_t stop = 0;
-  uint8_t judged = 0;      ///< the policy acted (interval and delay allow it, and there was somebody to compare with)
-  double value = 0;        ///< what was compared, in the metric's own sign
-  double threshold = 0;    ///< what it was compared with, in the metric's own sign
-  double best = 0;         ///< bandit only: the best of those compared, in the metric's own sign
-};
 
 /// Gradients of one parameter of every row: [n_rows, size] contiguous float, belonging to columns
 /// [offset, offset + size) of the parameter matrix.
@@ -132,26 +102,14 @@ struct Backend {
   /// of that age see their examples.
   void (*permutation)(const Context&, int64_t epoch, int64_t n, int64_t* order);
 
-  /// Appends one report for each of `n` trials: ids and metrics [n] in device memory, no id twice. A metric that is
-  /// not finite turns a running trial's state to diverged. A report beyond the history's capacity is not recorded.
-  void (*record_metrics)(const Context&, Goal, const HistoryView&, const int64_t* trials, const double* metrics,
-                         int64_t n);
-
-  /// The early-termination policies, over one snapshot: each judges the `n` trials at the interval n that each of them has
-  /// just reported; the judged trial counts among those compared. A trial that has nobody but itself to be compared with
-  /// is not judged. `trials` and `verdicts` are [n] in device memory. Does not change the history: the caller sets the
-  /// states. Synchronises the stream once, to learn which ages there are. Equal bit for bit on every backend.
-  using JudgeTrials = void (*)(const Context&, Goal, const EarlyTermination&, const HistoryView&, const int64_t* trials,
-                               int64_t n, Verdict* verdicts);
-  /// Compared are the averages over 1..n of the trials that MedianReference names, or the last average of one that
-  /// ended before n. The threshold is their median.
-  JudgeTrials median_stopping;
-  /// Compared are the bests over 1..n of all that reached n; of one that diverged the worst. The threshold is the slack
-  /// from the best of them. With slack_factor and a best that is not above 0, which it means nothing for, nobody stops, the
-  /// threshold is that best, and the caller is to refuse.
-  JudgeTrials bandit;
-  /// Compared as bandit does, without finished trials if so asked. The threshold is the worst of those that survive.
-  JudgeTrials truncation_selection;
+  /// Decides an interval of a sweep, over one snapshot: records what `metrics` reports, lets the policy judge the trials at
+  /// the interval that each has just reached (not one that diverged, or was at its last interval), ends those that
+  /// diverged, finished, are stopped or aborted, and gives free slots, ascending, to waiting trials, ascending. Writes the
+  /// log. What the policies compare is said in `docs/policies.md`; a trial that has nobody but itself to be compared with
+  /// is not judged. A bandit's slack_factor with a best that is not above 0, which it means nothing for, stops nobody: the
+  /// threshold is that best, and the caller is to refuse. Temporary memory is the context's; what the first call (the
+  /// filling) took is enough for all later ones. Takes no host decision; equal bit for bit on every backend.
+  void (*decide)(const Context&, const SweepView&, const DecideOptions&);
 
   void (*sgd_update)(const Context&, const SgdUpdate&);
   void (*adam_update)(const Context&, const AdamUpdate&);

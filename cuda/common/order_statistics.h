@@ -1,0 +1,137 @@
+#pragma once
+
+#include <thrust/sort.h>
+
+#include <algorithm>
+#include <cstdint>
+
+#include "cuda/common/execution.h"
+#include "cuda/common/math.h"
+
+namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
+
+/// Larger than every score: marks one that is left out of a comparison.
+inline constexpr double kLeftOut = kInfinity;
+
+/// Ranks from 0, ascending, with lower <= upper <= lower + 1.
+struct RankPair {
+  int64_t lower;
+  int64_t upper;
+};
+
+/// Those of some scores that count, and two of them by their rank.
+struct OrderStatistics {
+  int64_t n_compared;
+  double lower;
+  double upper;
+};
+
+#ifdef __CUDACC__
+
+template <class Ranks>
+struct PickRanks {
+  Ranks ranks;
+  const double* scores;  ///< [n] ascending
+  int64_t n;
+  OrderStatistics* out;
+
+  LOCKSTEP_HD void operator()(int64_t) const {
+    int64_t n_compared = 0;
+    for (int64_t end = n; n_compared < end;) {
+      const int64_t middle = n_compared + (end - n_compared) / 2;
+      if (scores[middle] < kLeftOut) {
+        n_compared = middle + 1;
+      } else {
+        end = middle;
+      }
+    }
+    OrderStatistics statistics = {n_compared, 0, 0};
+    if (n_compared > 0) {
+      const RankPair pair = ranks(n_compared);
+      statistics.lower = scores[pair.lower];
+      statistics.upper = scores[pair.upper];
+    }
+    *out = statistics;
+  }
+};
+
+template <class Score>
+struct WriteScore {
+  Score score;
+  double* scores;
+  LOCKSTEP_HD void operator()(int64_t i) const { scores[i] = score(i); }
+};
+
+#else
+
+/// Two neighbouring order statistics of values[0, n), which are reordered. Values that cannot be the ones are dropped by
+/// a bracket from a sample (Floyd and Rivest 1975), as long as that makes fewer of them; then introselect.
+inline void select_ranks(double* values, int64_t n, RankPair ranks, OrderStatistics& out) {
+  constexpr int64_t kSample = 1024;
+  constexpr int64_t kMargin = 64;  // four standard deviations of a rank in the sample
+  double sample[kSample];
+  while (n > 4 * kSample) {
+    for (int64_t i = 0; i < kSample; ++i) sample[i] = values[i * n / kSample];
+    const int64_t at = ranks.lower * kSample / n;
+    const int64_t low_at = std::max<int64_t>(at - kMargin, 0);
+    const int64_t high_at = std::min<int64_t>(at + kMargin, kSample);
+    std::nth_element(sample, sample + low_at, sample + kSample);
+    const double low = low_at > 0 ? sample[low_at] : -kInfinity;
+    if (high_at < kSample) std::nth_element(sample + low_at, sample + high_at, sample + kSample);
+    const double high = high_at < kSample ? sample[high_at] : kInfinity;
+    int64_t n_below = 0;
+    int64_t n_above = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      n_below += values[i] < low ? 1 : 0;
+      n_above += values[i] > high ? 1 : 0;
+    }
+    const int64_t n_within = n - n_below - n_above;
+    if (ranks.lower < n_below || ranks.upper >= n_below + n_within) break;
+    if (low == high) {
+      out.lower = out.upper = low;
+      return;
+    }
+    if (n_within > n / 2) break;
+    int64_t kept = 0;
+    for (int64_t i = 0; i < n; ++i) {
+      const double value = values[i];
+      values[kept] = value;
+      kept += value >= low && value <= high ? 1 : 0;
+    }
+    n = n_within;
+    ranks = {ranks.lower - n_below, ranks.upper - n_below};
+  }
+  std::nth_element(values, values + ranks.upper, values + n);
+  out.upper = values[ranks.upper];
+  out.lower = ranks.lower == ranks.upper ? out.upper : *std::max_element(values, values + ranks.upper);
+}
+
+#endif
+
+/// Writes to `out`, in device memory, what `ranks(n_compared)` asks for of the scores `score(i)`, i in [0, n), that are not
+/// kLeftOut: only n_compared where there is none. Equal bits on every backend: a radix sort on a device, a selection on the
+/// host. `workspace` is [n] in device memory.
+template <class Score, class Ranks>
+void order_statistics(const Context& context, int64_t n, const Score& score, const Ranks& ranks, double* workspace,
+                      OrderStatistics* out) {
+#ifdef __CUDACC__
+  for_each_index(context, n, WriteScore<Score>{score, workspace});
+  ThrustAllocator allocator(context);
+  thrust::sort(thrust_policy(context, allocator), workspace, workspace + n);
+  for_each_index(context, 1, PickRanks<Ranks>{ranks, workspace, n, out});
+#else
+  (void)context;
+  OrderStatistics statistics = {0, 0, 0};
+  for (int64_t i = 0; i < n; ++i) {
+    const double value = score(i);
+    workspace[statistics.n_compared] = value;
+    statistics.n_compared += value < kLeftOut ? 1 : 0;
+  }
+  if (statistics.n_compared > 0) {
+    select_ranks(workspace, statistics.n_compared, ranks(statistics.n_compared), statistics);
+  }
+  *out = statistics;
+#endif
+}
+
+}  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

@@ -1,0 +1,41 @@
+// The decision pass: everything between an interval's metrics and the trials that train the next.
+#include <lockstep/error.h>
+
+#include "cuda/common/algorithms.h"
+#include "cuda/early_stopping/policies.h"
+#include "cuda/metrics/history.h"
+#include "cuda/slots/conclude.h"
+#include "cuda/slots/refill.h"
+
+namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
+namespace {
+
+/// The policy that stops nobody.
+struct KeepAll {
+  LOCKSTEP_HD void operator()(int64_t, Event&) const {}
+};
+
+void judge(const Context& context, const SweepView& sweep, const DecideOptions& options) {
+  switch (options.policy->kind) {
+    case PolicyKind::kNone:
+      return conclude(context, sweep, options, KeepAll());
+    case PolicyKind::kMedianStopping:
+      return median_stopping(context, sweep, options);
+    case PolicyKind::kBandit:
+      return bandit(context, sweep, options);
+    case PolicyKind::kTruncationSelection:
+      return truncation_selection(context, sweep, options);
+  }
+  throw DeviceError("early termination: there is no policy " + std::to_string(static_cast<int>(options.policy->kind)) + ".");
+}
+
+}  // namespace
+
+void decide(const Context& context, const SweepView& sweep, const DecideOptions& options) {
+  record_metrics(context, options.goal, sweep);
+  judge(context, sweep, options);
+  const bool is_sweep_aborted = options.abort_below >= sweep.history.n_trials;
+  if (!is_sweep_aborted) refill(context, sweep, options.brackets);
+}
+
+}  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE
