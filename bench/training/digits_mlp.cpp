@@ -1,6 +1,7 @@
 // Lockstep's side of bench/run: a sweep of the learning rate of an MLP 64-h-h-10 on the digits, through the public API.
 #include <algorithm>
 #include <cstdio>
+#include <vector>
 
 #include <lockstep/backend.h>
 #include <lockstep/torch/executor.h>
@@ -33,13 +34,13 @@ void run(const bench::Contest& contest) {
   TorchExecutorOptions options;
   options.n_threads = contest.n_threads;
   const auto executor = make_torch_executor(*task, configurations, spec.trial, spec.objective, options);
-  std::vector<int64_t> trials(static_cast<size_t>(contest.n_trials));
-  for (size_t i = 0; i < trials.size(); ++i) trials[i] = static_cast<int64_t>(i);
-  executor->start(trials);
+  std::vector<Placement> placements;
+  for (int64_t trial = 0; trial < contest.n_trials; ++trial) placements.push_back({trial, trial});
+  executor->start(placements);
+  std::vector<double> accuracies(placements.size());
   bench::time_epochs(contest, contest.n_trials, [&] {
-    double best = 0;
-    for (const auto& [trial, accuracy] : executor->train_interval()) best = std::max(best, accuracy);
-    return best;
+    executor->train_interval(accuracies.data());
+    return *std::max_element(accuracies.begin(), accuracies.end());
   });
 }
 

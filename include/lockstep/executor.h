@@ -1,28 +1,52 @@
 #pragma once
 
 #include <cstdint>
+#include <limits>
 #include <optional>
 #include <span>
 #include <string>
-#include <utility>
 #include <vector>
 
 namespace lockstep {
 
+/// A trial, by id, and the slot that it has been given.
+struct Placement {
+  int64_t slot = 0;
+  int64_t trial = 0;
+};
+
+/// A trial that goes on with another's weights and optimiser state, and a configuration of its own. Trials by id.
+struct Exploit {
+  int64_t trial = 0;
+  int64_t source = 0;
+  std::span<const double> draws;  ///< [n_params] the trial's new configuration, in host memory
+};
+
 /// Trains trials; the sweep loop decides which. Implemented over LibTorch by `src/torch`, and by plain functions in
-/// tests. All calls come from one thread. Trials are named by id; where and with whom one trains is the executor's
-/// business and must not change its result.
+/// tests. All calls come from one thread. A trial's slot says where its metric is reported, and no more: where and with
+/// whom it trains is the executor's business and must not change its result.
 class Executor {
  public:
   virtual ~Executor() = default;
 
-  /// Gives places to trials that have not run yet, with fresh weights and optimiser state.
-  virtual void start(std::span<const int64_t> trials) = 0;
+  /// The most trials that memory takes at once; at least 1.
+  virtual int64_t capacity() const { return std::numeric_limits<int64_t>::max(); }
+  /// Trials of one cohort can take over each other's weights.
+  virtual int64_t cohort(int64_t /*trial*/) const { return 0; }
+  /// Whether some trial reads this hyperparameter as a C++ value, so that it is fixed for a trial's life.
+  virtual bool structural(int64_t /*param*/) const { return false; }
   /// Intervals that `trial` trains for if nothing stops it; at least 1.
   virtual int64_t n_intervals(int64_t trial) const = 0;
-  /// Trains every trial that was started and not retired for one interval, evaluates it on the validation part and
-  /// returns (trial id, primary metric), by ascending id. A trial that diverges reports a value that is not finite.
-  virtual std::vector<std::pair<int64_t, double>> train_interval() = 0;
+
+  /// Gives places to trials that have not run yet, with fresh weights and optimiser state.
+  virtual void start(std::span<const Placement> placements) = 0;
+  /// Trains every trial that was started and not retired for one interval and evaluates it on the validation part.
+  /// Writes its primary metric to `metrics[slot]`, in the memory of the sweep's device, in the order of its stream. A
+  /// trial that diverges reports a value that is not finite.
+  virtual void train_interval(double* metrics) = 0;
+  /// Lets trials take over the weights and the optimiser state that others have now, all from one snapshot. Throws
+  /// TaskError when it cannot.
+  virtual void exploit(std::span<const Exploit> exploits);
   /// Frees the places of these trials; the others keep weights and optimiser state.
   virtual void retire(std::span<const int64_t> trials) = 0;
   /// Keeps a copy of the weights that `trial` has now, instead of any kept before.

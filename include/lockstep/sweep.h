@@ -88,10 +88,10 @@ class SweepObserver {
   virtual void on_end(const SweepResult&) {}
 };
 
-/// Runs the interval loop: start -> [train -> record -> decide -> retire -> refill] until the limits. Trials start by
-/// ascending id, as many at once as `limits.max_concurrent_trials` allows. What the executor and the observers throw
+/// Runs the interval loop: [start -> train -> decide -> retire] until the limits. Trials start by ascending id, as many at
+/// once as `limits.max_concurrent_trials` and the executor's capacity allow. What the executor and the observers throw
 /// passes through. Throws InputError when the policy's settings are wrong, and where a bandit's slack_factor meets a best
-/// metric that is not above 0. The result depends on time only where `limits.timeout_s` or `stop_requested` ended the sweep.
+/// metric that is not above 0. The result depends on time only where a timeout or `stop_requested` ended a trial.
 /// @param context device memory for the history and decisions, of `backend`'s kind; synchronised every interval
 /// @param stop_requested set (by a signal handler, say) to end after the running interval; may be null
 SweepResult run_sweep(const SweepSpec& spec, const Configurations& configurations, Executor& executor,

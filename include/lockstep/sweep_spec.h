@@ -33,8 +33,9 @@ struct Sampling {
 
 struct Limits {
   int64_t max_total_trials = 0;       ///< 1..10^6
-  int64_t max_concurrent_trials = 0;  ///< slots; 0 means all trials at once
+  int64_t max_concurrent_trials = 0;  ///< slots; 0 means as many as memory takes
   double timeout_s = 0;               ///< of the whole sweep; 0 means none
+  double trial_timeout_s = 0;         ///< of a trial, from its start; 0 means none
 };
 
 enum class PolicyKind : int32_t { kNone, kMedianStopping, kBandit, kTruncationSelection };

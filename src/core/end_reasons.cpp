@@ -51,4 +51,11 @@ std::string finish_reason(int64_t n_intervals) {
                           : "finished: trained all " + std::to_string(n_intervals) + " intervals";
 }
 
+std::string abort_reason(AbortCause cause, int64_t interval) {
+  const char* what = cause == AbortCause::kTimeout     ? "the sweep reached limits.timeout"
+                     : cause == AbortCause::kInterrupt ? "the sweep was interrupted"
+                                                       : "limits.trial_timeout";
+  return std::string("aborted: ") + what + " after interval " + std::to_string(interval);
+}
+
 }  // namespace lockstep

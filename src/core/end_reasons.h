@@ -19,4 +19,9 @@ std::string divergence_reason(int64_t interval, double metric);
 /// "finished: trained all 10 intervals".
 std::string finish_reason(int64_t n_intervals);
 
+/// What ended a trial that was to go on.
+enum class AbortCause { kTimeout, kInterrupt, kTrialTimeout };
+/// "aborted: the sweep reached limits.timeout after interval 3".
+std::string abort_reason(AbortCause cause, int64_t interval);
+
 }  // namespace lockstep

@@ -208,31 +208,37 @@ RecordedCurves load_curves_csv(const std::string& path) {
   return curves;
 }
 
-RecordedExecutor::RecordedExecutor(const RecordedCurves& curves) : curves_(curves), ages_(curves.curves.size(), 0) {}
-
-void RecordedExecutor::start(std::span<const int64_t> trials) {
-  running_.insert(running_.end(), trials.begin(), trials.end());
-  std::sort(running_.begin(), running_.end());
-}
+RecordedExecutor::RecordedExecutor(const RecordedCurves& curves, const Backend& backend, const Context& context)
+    : curves_(curves),
+      backend_(backend),
+      context_(context),
+      ages_(curves.curves.size(), 0),
+      slots_(curves.curves.size(), -1) {}
 
 int64_t RecordedExecutor::n_intervals(int64_t trial) const {
   return static_cast<int64_t>(curves_.curves.at(static_cast<size_t>(trial)).size());
 }
 
-std::vector<std::pair<int64_t, double>> RecordedExecutor::train_interval() {
-  std::vector<std::pair<int64_t, double>> reports;
-  reports.reserve(running_.size());
+void RecordedExecutor::start(std::span<const Placement> placements) {
+  for (const auto& [slot, trial] : placements) {
+    slots_[static_cast<size_t>(trial)] = slot;
+    running_.push_back(trial);
+    metrics_.resize(std::max(metrics_.size(), static_cast<size_t>(slot) + 1));
+  }
+}
+
+void RecordedExecutor::train_interval(double* metrics) {
   for (const int64_t trial : running_) {
     const auto row = static_cast<size_t>(trial);
-    reports.emplace_back(trial, curves_.curves[row].at(ages_[row]++));
+    metrics_[static_cast<size_t>(slots_[row])] = curves_.curves[row].at(ages_[row]++);
   }
-  return reports;
+  // The slots in between are nobody's, or are read by nobody.
+  backend_.copy_to_device(context_, metrics, metrics_.data(), static_cast<int64_t>(metrics_.size() * sizeof(double)));
 }
 
 void RecordedExecutor::retire(std::span<const int64_t> trials) {
-  std::vector<int64_t> ended(trials.begin(), trials.end());
-  std::sort(ended.begin(), ended.end());
-  std::erase_if(running_, [&](int64_t trial) { return std::binary_search(ended.begin(), ended.end(), trial); });
+  for (const int64_t trial : trials) slots_[static_cast<size_t>(trial)] = -1;
+  std::erase_if(running_, [this](int64_t trial) { return slots_[static_cast<size_t>(trial)] < 0; });
 }
 
 }  // namespace lockstep

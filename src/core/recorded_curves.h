@@ -5,9 +5,9 @@
 #include <span>
 #include <string>
 #include <unordered_map>
-#include <utility>
 #include <vector>
 
+#include <lockstep/backend.h>
 #include <lockstep/executor.h>
 
 namespace lockstep {
@@ -57,22 +57,26 @@ RecordedCurves parse_curves_csv(std::istream& text, const std::string& file);
 RecordedCurves load_curves_csv(const std::string& path);
 
 /// An executor that trains nothing and reports what was recorded: trial i's intervals are those of `curves[i]`. Its
-/// weights, and so a test metric, are not there. The curves must outlive it.
+/// weights, and so a test metric, are not there. Curves, backend and context must outlive it.
 class RecordedExecutor final : public Executor {
  public:
-  explicit RecordedExecutor(const RecordedCurves& curves);
+  RecordedExecutor(const RecordedCurves& curves, const Backend& backend, const Context& context);
 
-  void start(std::span<const int64_t> trials) override;
   int64_t n_intervals(int64_t trial) const override;
-  std::vector<std::pair<int64_t, double>> train_interval() override;
+  void start(std::span<const Placement> placements) override;
+  void train_interval(double* metrics) override;
   void retire(std::span<const int64_t> trials) override;
   void keep(int64_t) override {}
   std::optional<double> test_kept() override { return std::nullopt; }
 
  private:
   const RecordedCurves& curves_;
-  std::vector<size_t> ages_;      ///< [n_trials] intervals reported so far
-  std::vector<int64_t> running_;  ///< ascending
+  const Backend& backend_;
+  const Context& context_;
+  std::vector<size_t> ages_;        ///< [n_trials] intervals reported so far
+  std::vector<int64_t> slots_;      ///< [n_trials] the slot of each that runs, or -1
+  std::vector<int64_t> running_;    ///< trials
+  std::vector<double> metrics_;     ///< by slot
 };
 
 }  // namespace lockstep

@@ -49,7 +49,7 @@ Simulation simulate_policy(const RecordedCurves& curves, Goal goal, const EarlyT
   spec.limits.max_concurrent_trials = n_slots;
 
   const auto run = [&](SweepObserver& observer) {
-    RecordedExecutor executor(curves);
+    RecordedExecutor executor(curves, backend, context);
     SweepObserver* const observers[] = {&observer};
     return run_sweep(spec, nothing_to_configure, executor, backend, context, observers);
   };

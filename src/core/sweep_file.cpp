@@ -124,28 +124,29 @@ Objective read_objective(const YamlNode& root) {
   return objective;
 }
 
+double read_duration(const YamlNode& node) {
+  const double seconds = read_number(node);
+  if (!std::isfinite(seconds) || seconds <= 0) {
+    node.refuse(node.text + " is no duration", "write seconds above 0, or remove it for no limit");
+  }
+  return seconds;
+}
+
 Limits read_limits(const YamlNode& root) {
   Limits limits;
   limits.max_total_trials = kDefaultTotalTrials;
   const YamlNode* node = find_value(root, "limits");
   if (!node) return limits;
   require_map(*node, "'{max_total_trials: 100}'");
-  if (const YamlNode* later = find_value(*node, "trial_timeout")) {
-    later->refuse("'trial_timeout' is not there yet", "remove it, or limit the whole sweep with timeout");
-  }
-  check_names(*node, {"max_total_trials", "max_concurrent_trials", "timeout"}, "limits");
+  check_names(*node, {"max_total_trials", "max_concurrent_trials", "timeout", "trial_timeout"}, "limits");
   if (const YamlNode* total = find_value(*node, "max_total_trials")) {
     limits.max_total_trials = read_integer(*total, 1, kMaxTotalTrials);
   }
   if (const YamlNode* concurrent = find_value(*node, "max_concurrent_trials")) {
     limits.max_concurrent_trials = read_integer(*concurrent, 1, kMaxTotalTrials);
   }
-  if (const YamlNode* timeout = find_value(*node, "timeout")) {
-    limits.timeout_s = read_number(*timeout);
-    if (!std::isfinite(limits.timeout_s) || limits.timeout_s <= 0) {
-      timeout->refuse(timeout->text + " is no duration", "write seconds above 0, or remove it for no limit");
-    }
-  }
+  if (const YamlNode* timeout = find_value(*node, "timeout")) limits.timeout_s = read_duration(*timeout);
+  if (const YamlNode* timeout = find_value(*node, "trial_timeout")) limits.trial_timeout_s = read_duration(*timeout);
   return limits;
 }
 

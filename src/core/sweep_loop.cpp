@@ -1,15 +1,15 @@
 #include <algorithm>
-#include <array>
 #include <chrono>
 #include <cmath>
 #include <cstdio>
+#include <limits>
 #include <stdexcept>
 
 #include <lockstep/sweep.h>
 
+#include "core/decisions.h"
 #include "core/early_termination.h"
 #include "core/end_reasons.h"
-#include "core/history.h"
 
 namespace lockstep {
 
@@ -20,22 +20,15 @@ class SweepLoop {
  public:
   SweepLoop(const SweepSpec& spec, const Configurations& configurations, Executor& executor, const Backend& backend,
             const Context& context, std::span<SweepObserver* const> observers, const std::atomic<bool>* stop_requested)
-      : spec_(spec),
+      : spec_(checked(spec)),
         configurations_(configurations),
         executor_(executor),
         observers_(observers),
         stop_requested_(stop_requested),
         n_intervals_(read_n_intervals(configurations, executor)),
-        n_reported_(n_intervals_.size(), 0),
-        states_(n_intervals_.size(), TrialState::kWaiting),
-        history_(backend, context, spec.objective.goal, configurations.n_trials(),
-                 n_intervals_.empty() ? 0 : *std::max_element(n_intervals_.begin(), n_intervals_.end())) {
-    try {
-      check_early_termination(spec.early_termination);
-    } catch (const InputError& error) {
-      throw error.at({spec.file}, "early_termination");
-    }
-    n_in_state_[static_cast<size_t>(TrialState::kWaiting)] = n_trials();
+        decisions_(backend, context, spec.objective.goal, spec.early_termination, configurations, n_intervals_,
+                   count_slots(spec, configurations, executor)) {
+    progress_.n_trials = progress_.n_waiting = n_trials();
     for (const int64_t n : n_intervals_) progress_.trial_intervals_left += n;
   }
 
@@ -43,24 +36,27 @@ class SweepLoop {
     for (SweepObserver* observer : observers_) observer->on_start(spec_, configurations_);
     std::optional<SweepEnd> cut;
     if (is_stop_requested()) cut = SweepEnd::kInterrupted;
-    for (int64_t tick = 1; !cut && has_work(); ++tick) {
+    if (!cut && n_trials() > 0) find_newcomers(decisions_.fill());
+    for (int64_t tick = 1; !cut && !(newcomers_.empty() && running_.empty()); ++tick) {
       IntervalReport report;
       report.tick = tick;
-      start_waiting(report);
-      train(report);
-      update_best(report);
-      decide(report);
+      start(report);
+      executor_.train_interval(decisions_.metrics());
       cut = cut_short();
-      if (cut) abort_running(*cut, report);
-      retire(report);
-      update_progress();
+      const std::span<const Event> log = decisions_.decide(cut ? n_trials() : n_timed_out());
+      check_ratios(log);
+      read_reports(log, report);
+      exploit(log);
+      end_trials(log, cut, report);
+      find_newcomers(log);
+      progress_.elapsed_s = elapsed_s();
       report.progress = progress_;
       for (SweepObserver* observer : observers_) observer->on_interval(report);
     }
-    update_progress();
+    progress_.elapsed_s = elapsed_s();
     SweepResult result;
     // A limit that is met when nothing is left to do has cut nothing.
-    result.end = cut && progress_.n_waiting + progress_.n_aborted > 0 ? *cut : SweepEnd::kCompleted;
+    result.end = cut && progress_.n_waiting + n_cut_ > 0 ? *cut : SweepEnd::kCompleted;
     result.progress = progress_;
     result.best = progress_.best;
     if (result.best.trial >= 0) result.test_metric = executor_.test_kept();
@@ -69,146 +65,40 @@ class SweepLoop {
   }
 
  private:
-  static std::vector<int64_t> read_n_intervals(const Configurations& configurations, const Executor& executor) {
-    std::vector<int64_t> result;
+  static const SweepSpec& checked(const SweepSpec& spec) {
+    try {
+      check_early_termination(spec.early_termination);
+    } catch (const InputError& error) {
+      throw error.at({spec.file}, "early_termination");
+    }
+    return spec;
+  }
+
+  static std::vector<int32_t> read_n_intervals(const Configurations& configurations, const Executor& executor) {
+    std::vector<int32_t> result;
     for (int64_t row = 0; row < configurations.n_trials(); ++row) {
       const int64_t trial = configurations.first_trial() + row;
-      result.push_back(executor.n_intervals(trial));
-      if (result.back() < 1) {
-        throw TaskError("trial " + std::to_string(trial) + " is to train " + std::to_string(result.back()) +
-                        " intervals; a trial trains at least 1");
+      const int64_t n = executor.n_intervals(trial);
+      if (n < 1 || n > std::numeric_limits<int32_t>::max()) {
+        throw TaskError("trial " + std::to_string(trial) + " is to train " + std::to_string(n) + " intervals; " +
+                        (n < 1 ? "a trial trains at least 1" : "that is more than can be counted"));
       }
+      result.push_back(static_cast<int32_t>(n));
     }
     return result;
+  }
+
+  static int64_t count_slots(const SweepSpec& spec, const Configurations& configurations, const Executor& executor) {
+    const int64_t limit = spec.limits.max_concurrent_trials;
+    const int64_t most = std::min(configurations.n_trials(), executor.capacity());
+    return limit > 0 ? std::min(limit, most) : most;
   }
 
   int64_t n_trials() const { return configurations_.n_trials(); }
   int64_t id(int64_t row) const { return configurations_.first_trial() + row; }
-  std::vector<int64_t> ids(const std::vector<int64_t>& rows) const {
-    std::vector<int64_t> result;
-    for (const int64_t row : rows) result.push_back(id(row));
-    return result;
-  }
-  int64_t& n_in(TrialState state) { return n_in_state_[static_cast<size_t>(state)]; }
-  bool has_work() const { return next_row_ < n_trials() || !running_.empty(); }
   bool is_stop_requested() const { return stop_requested_ && stop_requested_->load(); }
   double elapsed_s() const {
     return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
-  }
-
-  void set_state(int64_t row, TrialState state) {
-    --n_in(states_[row]);
-    states_[row] = state;
-    ++n_in(state);
-  }
-
-  void start_waiting(IntervalReport& report) {
-    const int64_t limit = spec_.limits.max_concurrent_trials;
-    const int64_t n_slots = limit > 0 ? limit : n_trials();
-    std::vector<int64_t> rows;
-    while (next_row_ < n_trials() && static_cast<int64_t>(running_.size()) < n_slots) {
-      const int64_t row = next_row_++;
-      set_state(row, TrialState::kRunning);
-      progress_.trial_intervals_full += n_intervals_[row];
-      running_.push_back(row);  // by ascending id: later trials are started later
-      rows.push_back(row);
-    }
-    report.started = ids(rows);
-    if (!rows.empty()) executor_.start(report.started);
-    // The ends of the interval before, too: nothing reads the states in between.
-    history_.set_states(states_);
-  }
-
-  void train(IntervalReport& report) {
-    const auto reports = executor_.train_interval();
-    const bool complete = std::equal(reports.begin(), reports.end(), running_.begin(), running_.end(),
-                                     [this](const auto& pair, int64_t row) { return pair.first == id(row); });
-    if (!complete) {
-      throw std::logic_error("Executor::train_interval reported " + std::to_string(reports.size()) +
-                             " trials that are not the " + std::to_string(running_.size()) +
-                             " running ones by ascending id");
-    }
-    std::vector<double> metrics;
-    for (size_t i = 0; i < reports.size(); ++i) {
-      const int64_t row = running_[i];
-      ++n_reported_[row];
-      ++progress_.trial_intervals;
-      --progress_.trial_intervals_left;
-      metrics.push_back(reports[i].second);
-      report.metrics.push_back({id(row), n_reported_[row], reports[i].second});
-    }
-    history_.record(running_, metrics);
-  }
-
-  /// The best report so far by metric, then id, then interval; the executor keeps its weights while it still has them.
-  void update_best(const IntervalReport& report) {
-    BestTrial& best = progress_.best;
-    const double sign = spec_.objective.goal == Goal::kMaximize ? 1 : -1;
-    bool changed = false;
-    for (const MetricReport& candidate : report.metrics) {
-      if (!std::isfinite(candidate.metric)) continue;
-      const double gain = best.trial < 0 ? 1 : sign * candidate.metric - sign * best.metric;
-      if (gain > 0 || (gain == 0 && candidate.trial < best.trial)) {
-        best = {candidate.trial, candidate.interval, candidate.metric};
-        changed = true;
-      }
-    }
-    if (changed) executor_.keep(best.trial);
-  }
-
-  /// Ends trials that diverged, reached their last interval, or are stopped by the policy.
-  void decide(IntervalReport& report) {
-    std::vector<int64_t> judged;
-    if (spec_.early_termination.kind != PolicyKind::kNone) {
-      for (size_t i = 0; i < running_.size(); ++i) {
-        const int64_t row = running_[i];
-        if (std::isfinite(report.metrics[i].metric) && n_reported_[row] < n_intervals_[row]) judged.push_back(row);
-      }
-    }
-    const std::vector<Verdict> verdicts = history_.judge(spec_.early_termination, judged);
-    check_ratios(judged, verdicts);
-
-    size_t next_verdict = 0;
-    for (size_t i = 0; i < running_.size(); ++i) {
-      const int64_t row = running_[i];
-      const int64_t interval = n_reported_[row];
-      const double metric = report.metrics[i].metric;
-      const Verdict* verdict = nullptr;
-      if (next_verdict < judged.size() && judged[next_verdict] == row) verdict = &verdicts[next_verdict++];
-      if (!std::isfinite(metric)) {
-        end_trial(row, TrialState::kDiverged, metric, 0, divergence_reason(interval, metric), report);
-      } else if (interval == n_intervals_[row]) {
-        end_trial(row, TrialState::kFinished, metric, 0, finish_reason(interval), report);
-      } else if (verdict && verdict->judged && verdict->stop) {
-        end_trial(row, TrialState::kStopped, metric, verdict->threshold,
-                  stop_reason(spec_.objective.goal, spec_.early_termination, interval, *verdict), report);
-      }
-    }
-  }
-
-  /// A ratio of a best that is not above 0 means nothing, and no decision may hang on it.
-  void check_ratios(const std::vector<int64_t>& judged, const std::vector<Verdict>& verdicts) const {
-    if (spec_.early_termination.kind != PolicyKind::kBandit || !spec_.early_termination.slack_factor) return;
-    for (size_t i = 0; i < judged.size(); ++i) {
-      if (!verdicts[i].judged || verdicts[i].best > 0) continue;
-      char best[40];
-      std::snprintf(best, sizeof(best), "%.6g", verdicts[i].best);
-      throw InputError({spec_.file}, "early_termination.slack_factor",
-                       "the best " + spec_.objective.primary_metric + " at interval " +
-                           std::to_string(n_reported_[judged[i]]) + " is " + best +
-                           ", and a ratio means nothing for a best that is not above 0",
-                       "write slack_amount instead, in the metric's unit");
-    }
-  }
-
-  void end_trial(int64_t row, TrialState state, double metric, double threshold, std::string reason,
-                 IntervalReport& report) {
-    set_state(row, state);
-    const int64_t untrained = n_intervals_[row] - n_reported_[row];
-    progress_.trial_intervals_left -= untrained;
-    // Without a policy it would have ended here just the same.
-    if (state != TrialState::kStopped) progress_.trial_intervals_full -= untrained;
-    report.ends.push_back({id(row), n_reported_[row], state, metric, threshold, std::move(reason)});
   }
 
   std::optional<SweepEnd> cut_short() const {
@@ -217,36 +107,144 @@ class SweepLoop {
     return std::nullopt;
   }
 
-  void abort_running(SweepEnd cause, IntervalReport& report) {
-    const char* reason = cause == SweepEnd::kTimeout ? "aborted: the sweep reached limits.timeout after interval "
-                                                     : "aborted: the sweep was interrupted after interval ";
-    for (size_t i = 0; i < running_.size(); ++i) {
-      const int64_t row = running_[i];
-      if (states_[row] != TrialState::kRunning) continue;
-      end_trial(row, TrialState::kAborted, report.metrics[i].metric, 0, reason + std::to_string(n_reported_[row]),
-                report);
+  /// Rows below this have run for limits.trial_timeout: a prefix, as rows start in order.
+  int64_t n_timed_out() {
+    if (spec_.limits.trial_timeout_s > 0) {
+      const double latest = elapsed_s() - spec_.limits.trial_timeout_s;
+      while (n_timed_out_ < start_times_s_.size() && start_times_s_[n_timed_out_] <= latest) ++n_timed_out_;
     }
-    std::sort(report.ends.begin(), report.ends.end(),
-              [](const TrialEnd& a, const TrialEnd& b) { return a.trial < b.trial; });
+    return static_cast<int64_t>(n_timed_out_);
   }
 
-  void retire(const IntervalReport& report) {
-    if (report.ends.empty()) return;
+  /// Who has been given a slot that was somebody else's, or nobody's.
+  void find_newcomers(std::span<const Event> log) {
+    newcomers_.clear();
+    if (progress_.n_waiting == 0) return;
+    for (size_t slot = 0; slot < log.size(); ++slot) {
+      const int64_t row = log[slot].successor;
+      if (row >= 0 && row != log[slot].trial) newcomers_.push_back({static_cast<int64_t>(slot), id(row)});
+    }
+  }
+
+  void start(IntervalReport& report) {
+    if (newcomers_.empty()) return;
+    const double now_s = elapsed_s();
+    for (const auto& [slot, trial] : newcomers_) {
+      report.started.push_back(trial);
+      running_.push_back(slot);  // by ascending trial: later ones are started later
+      start_times_s_.push_back(now_s);
+      progress_.trial_intervals_full += n_intervals_[trial - id(0)];
+    }
+    const auto n = static_cast<int64_t>(newcomers_.size());
+    progress_.n_waiting -= n;
+    progress_.n_running += n;
+    executor_.start(newcomers_);
+  }
+
+  /// A ratio of a best that is not above 0 means nothing, and no decision may hang on it.
+  void check_ratios(std::span<const Event> log) const {
+    if (spec_.early_termination.kind != PolicyKind::kBandit || !spec_.early_termination.slack_factor) return;
+    for (const int64_t slot : running_) {
+      const Event& event = log[slot];
+      if (!event.verdict.judged || event.verdict.best > 0) continue;
+      char best[40];
+      std::snprintf(best, sizeof(best), "%.6g", event.verdict.best);
+      throw InputError({spec_.file}, "early_termination.slack_factor",
+                       "the best " + spec_.objective.primary_metric + " at interval " + std::to_string(event.interval) +
+                           " is " + best + ", and a ratio means nothing for a best that is not above 0",
+                       "write slack_amount instead, in the metric's unit");
+    }
+  }
+
+  /// The reports, and the best so far by metric, then id, then interval; the executor keeps its weights while it has them.
+  void read_reports(std::span<const Event> log, IntervalReport& report) {
+    BestTrial& best = progress_.best;
+    const double sign = spec_.objective.goal == Goal::kMaximize ? 1 : -1;
+    bool changed = false;
+    for (const int64_t slot : running_) {
+      const MetricReport candidate = {id(log[slot].trial), log[slot].interval, log[slot].metric};
+      report.metrics.push_back(candidate);
+      if (!std::isfinite(candidate.metric)) continue;
+      const double gain = best.trial < 0 ? 1 : sign * candidate.metric - sign * best.metric;
+      if (gain > 0 || (gain == 0 && candidate.trial < best.trial)) {
+        best = {candidate.trial, candidate.interval, candidate.metric};
+        changed = true;
+      }
+    }
+    progress_.trial_intervals += static_cast<int64_t>(running_.size());
+    progress_.trial_intervals_left -= static_cast<int64_t>(running_.size());
+    if (changed) executor_.keep(best.trial);
+  }
+
+  /// Before anybody is retired: a trial may take over the weights of one that ends.
+  void exploit(std::span<const Event> log) {
+    std::vector<Exploit> exploits;
+    std::vector<double> draws;
+    const auto n_params = static_cast<size_t>(configurations_.space().n_params());
+    for (const int64_t slot : running_) {
+      if (log[slot].decision != Decision::kExploit) continue;
+      if (exploits.empty()) draws = decisions_.slot_draws();
+      exploits.push_back({id(log[slot].trial), id(log[slot].source),
+                          std::span(draws).subspan(static_cast<size_t>(slot) * n_params, n_params)});
+    }
+    if (!exploits.empty()) executor_.exploit(exploits);
+  }
+
+  void end_trials(std::span<const Event> log, std::optional<SweepEnd> cut, IntervalReport& report) {
     std::vector<int64_t> ended;
-    for (const TrialEnd& end : report.ends) ended.push_back(end.trial);
+    for (const int64_t slot : running_) {
+      const Event& event = log[slot];
+      if (event.successor == event.trial) continue;
+      ended.push_back(id(event.trial));
+      report.ends.push_back(end_of(event, cut));
+      // Without a policy it would have ended here just the same, or trained on.
+      const int64_t untrained = n_intervals_[event.trial] - event.interval;
+      progress_.trial_intervals_left -= untrained;
+      if (event.decision != Decision::kStop) progress_.trial_intervals_full -= untrained;
+    }
+    if (ended.empty()) return;
+    progress_.n_running -= static_cast<int64_t>(ended.size());
     executor_.retire(ended);
-    std::erase_if(running_, [this](int64_t row) { return states_[row] != TrialState::kRunning; });
+    std::erase_if(running_, [log](int64_t slot) { return log[slot].successor != log[slot].trial; });
   }
 
-  void update_progress() {
-    progress_.n_trials = n_trials();
-    progress_.n_waiting = n_in(TrialState::kWaiting);
-    progress_.n_running = n_in(TrialState::kRunning);
-    progress_.n_stopped = n_in(TrialState::kStopped);
-    progress_.n_finished = n_in(TrialState::kFinished);
-    progress_.n_diverged = n_in(TrialState::kDiverged);
-    progress_.n_aborted = n_in(TrialState::kAborted);
-    progress_.elapsed_s = elapsed_s();
+  /// Counts the end of a trial and says it in words.
+  TrialEnd end_of(const Event& event, std::optional<SweepEnd> cut) {
+    TrialEnd end;
+    end.trial = id(event.trial);
+    end.interval = event.interval;
+    end.metric = event.metric;
+    switch (event.decision) {
+      case Decision::kStop:
+        ++progress_.n_stopped;
+        end.state = TrialState::kStopped;
+        end.threshold = event.verdict.threshold;
+        end.reason = stop_reason(spec_.objective.goal, spec_.early_termination, event.interval, event.verdict);
+        return end;
+      case Decision::kFinish:
+        ++progress_.n_finished;
+        end.state = TrialState::kFinished;
+        end.reason = finish_reason(event.interval);
+        return end;
+      case Decision::kDiverge:
+        ++progress_.n_diverged;
+        end.state = TrialState::kDiverged;
+        end.reason = divergence_reason(event.interval, event.metric);
+        return end;
+      case Decision::kAbort:
+        ++progress_.n_aborted;
+        if (cut) ++n_cut_;
+        end.state = TrialState::kAborted;
+        end.reason = abort_reason(!cut                            ? AbortCause::kTrialTimeout
+                                  : *cut == SweepEnd::kInterrupted ? AbortCause::kInterrupt
+                                                                   : AbortCause::kTimeout,
+                                  event.interval);
+        return end;
+      case Decision::kContinue:
+      case Decision::kExploit:
+        break;
+    }
+    throw std::logic_error("trial " + std::to_string(end.trial) + " lost its slot without an end");
   }
 
   const SweepSpec& spec_;
@@ -256,13 +254,13 @@ class SweepLoop {
   const std::atomic<bool>* stop_requested_;
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
 
-  std::vector<int64_t> n_intervals_;
-  std::vector<int64_t> n_reported_;
-  std::vector<TrialState> states_;
-  std::array<int64_t, 6> n_in_state_ = {};
-  History history_;
-  std::vector<int64_t> running_;  ///< ascending
-  int64_t next_row_ = 0;          ///< the first that waits
+  std::vector<int32_t> n_intervals_;
+  Decisions decisions_;
+  std::vector<int64_t> running_;      ///< slots, by ascending trial
+  std::vector<Placement> newcomers_;  ///< who starts before the next interval
+  std::vector<double> start_times_s_; ///< by row, of those started
+  size_t n_timed_out_ = 0;
+  int64_t n_cut_ = 0;  ///< trials that the sweep's own end aborted
   Progress progress_;
 };
 

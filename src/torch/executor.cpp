@@ -49,9 +49,13 @@ class TorchExecutor : public Executor {
     }
   }
 
-  void start(std::span<const int64_t> trials) override {
+  void start(std::span<const Placement> placements) override {
     std::map<size_t, std::vector<int64_t>> by_cohort;
-    for (const auto trial : trials) by_cohort[cohort_of_.at(trial)].push_back(trial);
+    for (const auto& [slot, trial] : placements) {
+      by_cohort[cohort_of_.at(trial)].push_back(trial);
+      slot_of_[trial] = slot;
+      reports_.resize(std::max(reports_.size(), static_cast<size_t>(slot) + 1));
+    }
     for (const auto& [cohort, ids] : by_cohort) {
       const int64_t size = tile_size(cohort, static_cast<int64_t>(ids.size()));
       for (size_t begin = 0; begin < ids.size(); begin += static_cast<size_t>(size)) {
@@ -63,7 +67,7 @@ class TorchExecutor : public Executor {
 
   int64_t n_intervals(int64_t trial) const override { return cohorts_[cohort_of_.at(trial)].n_intervals; }
 
-  std::vector<std::pair<int64_t, double>> train_interval() override {
+  void train_interval(double* metrics) override {
     // The longest first, so that no core is left with a long one at the end.
     std::sort(places_.begin(), places_.end(), [this](const Place& a, const Place& b) { return cost(a) > cost(b); });
     std::map<int64_t, torch::Tensor> orders;
@@ -71,29 +75,23 @@ class TorchExecutor : public Executor {
       const int64_t age = place.tile ? place.tile->age() : 0;
       if (orders.count(age) == 0) orders[age] = example_order(age);
     }
-    std::vector<std::vector<double>> metrics(places_.size());
+    std::vector<std::vector<double>> by_place(places_.size());
     guarded("training", [&] {
       workers_.run(static_cast<int64_t>(places_.size()), [&](int64_t i) {
         Place& place = places_[static_cast<size_t>(i)];
         const auto begin = std::chrono::steady_clock::now();
         if (!place.tile) place.tile = std::make_unique<Tile>(source_, place.trials);
         place.tile->train_epoch(train_, orders.at(place.tile->age()));
-        metrics[static_cast<size_t>(i)] = place.tile->evaluate(validation_, metric_);
+        by_place[static_cast<size_t>(i)] = place.tile->evaluate(validation_, metric_);
         place.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
       });
     });
-    std::vector<std::pair<int64_t, double>> out;
-    for (size_t i = 0; i < places_.size(); ++i) {
-      for (size_t slot = 0; slot < metrics[i].size(); ++slot) {
-        out.emplace_back(places_[i].trials[slot], metrics[i][slot]);
-      }
-    }
-    std::sort(out.begin(), out.end());
-    return out;
+    report(by_place, metrics);
   }
 
   void retire(std::span<const int64_t> trials) override {
     const std::set<int64_t> retired(trials.begin(), trials.end());
+    for (const auto trial : trials) slot_of_.erase(trial);
     std::map<std::pair<size_t, int64_t>, std::vector<size_t>> groups;  // same cohort and age: may be merged
     for (size_t i = 0; i < places_.size(); ++i) {
       groups[{places_[i].cohort, places_[i].tile ? places_[i].tile->age() : 0}].push_back(i);
@@ -204,6 +202,19 @@ class TorchExecutor : public Executor {
     return order;
   }
 
+  /// Writes each trial's metric to its slot of `metrics`, in the device's memory.
+  void report(const std::vector<std::vector<double>>& by_place, double* metrics) {
+    const bool on_cpu = options_.device.is_cpu();
+    double* const host = on_cpu ? metrics : reports_.data();
+    for (size_t i = 0; i < places_.size(); ++i) {
+      for (size_t at = 0; at < by_place[i].size(); ++at) host[slot_of_.at(places_[i].trials[at])] = by_place[i][at];
+    }
+    if (on_cpu) return;
+    // The slots in between are nobody's, or are read by nobody.
+    backend_of(options_.device).copy_to_device(device_context(options_.device, options_.seed), metrics, host,
+                                               static_cast<int64_t>(reports_.size() * sizeof(double)));
+  }
+
   /// Drops the retired trials of these places and merges what fits together. Emptied places are left without trials.
   void compact(const std::vector<size_t>& members, const std::set<int64_t>& retired) {
     Place* open = nullptr;
@@ -254,6 +265,8 @@ class TorchExecutor : public Executor {
   DataPart train_, validation_, test_;
   std::vector<Cohort> cohorts_;
   std::map<int64_t, size_t> cohort_of_;
+  std::map<int64_t, int64_t> slot_of_;  // of the trials that run
+  std::vector<double> reports_;         // by slot: a device's metrics on their way
   std::vector<Place> places_;
   std::vector<torch::Tensor> kept_;
   int64_t kept_trial_ = -1;

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <functional>
+#include <limits>
 #include <map>
 #include <set>
 #include <stdexcept>
@@ -17,35 +18,37 @@ namespace lockstep {
 using Curve = std::vector<double>;
 using Curves = std::vector<Curve>;
 
-/// Plays recorded curves: trial `first_trial + i` reports `curves[i]`, one value an interval. Throws when the loop
-/// breaks the executor's contract, so a test that gets to its end has checked that too.
+/// Plays recorded curves on the host: trial `first_trial + i` reports `curves[i]`, one value an interval. Throws when the
+/// loop breaks the executor's contract, so a test that gets to its end has checked that too.
 class FakeExecutor : public Executor {
  public:
   explicit FakeExecutor(Curves curves, int64_t first_trial = 0)
       : curves_(std::move(curves)), first_trial_(first_trial) {}
 
-  void start(std::span<const int64_t> trials) override {
-    require(!trials.empty(), "start of nothing");
-    for (const int64_t trial : trials) {
+  void start(std::span<const Placement> placements) override {
+    require(!placements.empty(), "start of nothing");
+    for (const auto& [slot, trial] : placements) {
       require(started.insert(trial).second, "a trial is started twice");
+      require(trials_in_slots.emplace(slot, trial).second, "a slot is given away that is taken");
       running[trial] = 0;
     }
     max_running = std::max(max_running, running.size());
   }
   int64_t n_intervals(int64_t trial) const override { return static_cast<int64_t>(curve(trial).size()); }
-  std::vector<std::pair<int64_t, double>> train_interval() override {
+  int64_t capacity() const override { return max_trials; }
+  void train_interval(double* metrics) override {
     require(!running.empty(), "an interval without trials");
     ++n_ticks;
     if (before_interval) before_interval(n_ticks);
-    std::vector<std::pair<int64_t, double>> reports;
-    for (auto& [trial, age] : running) {
+    for (const auto& [slot, trial] : trials_in_slots) {
+      int64_t& age = running.at(trial);
       require(age < n_intervals(trial), "a trial trains beyond its end");
-      reports.emplace_back(trial, curve(trial)[static_cast<size_t>(age++)]);
+      metrics[slot] = curve(trial)[static_cast<size_t>(age++)];
     }
-    return reports;
   }
   void retire(std::span<const int64_t> trials) override {
     for (const int64_t trial : trials) require(running.erase(trial) == 1, "a trial is retired that does not run");
+    std::erase_if(trials_in_slots, [this](const auto& pair) { return !running.contains(pair.second); });
   }
   void keep(int64_t trial) override {
     require(running.contains(trial), "weights are kept that are gone");
@@ -59,7 +62,9 @@ class FakeExecutor : public Executor {
 
   std::function<void(int64_t tick)> before_interval;
   std::set<int64_t> started;
-  std::map<int64_t, int64_t> running;  ///< trial -> age
+  std::map<int64_t, int64_t> running;          ///< trial -> age
+  std::map<int64_t, int64_t> trials_in_slots;  ///< slot -> trial
+  int64_t max_trials = std::numeric_limits<int64_t>::max();
   std::vector<BestTrial> kept;
   size_t max_running = 0;
   int64_t n_ticks = 0;

@@ -95,18 +95,21 @@ TEST(RecordedCurves, NamesAFileThatCannotBeRead) {
 
 TEST(RecordedExecutor, PlaysEachCurveFromItsStart) {
   const RecordedCurves curves{{"a", "b", "c"}, {{1, 2, 3}, {4, 5}, {6}}};
-  RecordedExecutor executor(curves);
+  const Context context;
+  RecordedExecutor executor(curves, host_backend(), context);
   EXPECT_EQ(executor.n_intervals(0), 3);
   EXPECT_EQ(executor.n_intervals(2), 1);
-  using Reports = std::vector<std::pair<int64_t, double>>;
-  const std::vector<int64_t> first = {0, 1}, second = {2};
-  executor.start(first);
-  EXPECT_EQ(executor.train_interval(), (Reports{{0, 1}, {1, 4}}));
-  executor.start(second);
-  EXPECT_EQ(executor.train_interval(), (Reports{{0, 2}, {1, 5}, {2, 6}}));
-  const std::vector<int64_t> ended = {2, 1};
-  executor.retire(ended);
-  EXPECT_EQ(executor.train_interval(), (Reports{{0, 3}}));
+  std::vector<double> metrics(3);
+  executor.start(std::vector<Placement>{{2, 0}, {0, 1}});
+  executor.train_interval(metrics.data());
+  EXPECT_EQ(metrics[2], 1);
+  EXPECT_EQ(metrics[0], 4);
+  executor.start(std::vector<Placement>{{1, 2}});
+  executor.train_interval(metrics.data());
+  EXPECT_EQ(metrics, (std::vector<double>{5, 6, 2}));
+  executor.retire(std::vector<int64_t>{2, 1});
+  executor.train_interval(metrics.data());
+  EXPECT_EQ(metrics[2], 3);
   EXPECT_EQ(executor.test_kept(), std::nullopt);
 }
 

@@ -171,8 +171,10 @@ TEST(SweepFile, RefusesBadSections) {
       {"timeout: 60", "timeout: 0", "s.yml:16: limits.timeout: 0 is no duration; write seconds above 0"},
       {"timeout: 60", "timeout: .nan", "s.yml:16: limits.timeout: .nan is no duration; write seconds above 0"},
       {"timeout: 60", "timeout: 1h", "s.yml:16: limits.timeout: found text \"1h\" where a number belongs; write"},
-      {"timeout: 60", "trial_timeout: 60",
-       "s.yml:16: limits.trial_timeout: 'trial_timeout' is not there yet; remove it"},
+      {"timeout: 60", "trial_timeout: 0",
+       "s.yml:16: limits.trial_timeout: 0 is no duration; write seconds above 0, or remove it for no limit"},
+      {"timeout: 60", "trial_timeout: .inf", "s.yml:16: limits.trial_timeout: .inf is no duration; write seconds"},
+      {"timeout: 60", "trial_timeout: long", "s.yml:16: limits.trial_timeout: "},
       {"timeout: 60", "time_out: 60",
        "s.yml:16: limits.time_out: unknown field of limits: 'time_out'; did you mean 'timeout'?"},
       // early_termination

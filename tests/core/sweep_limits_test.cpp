@@ -1,4 +1,8 @@
 // Sweeps that are cut short: by their timeout, and by somebody who wants them to end.
+#include <chrono>
+#include <cmath>
+#include <thread>
+
 #include <gtest/gtest.h>
 
 #include "core/fake_executor.h"
@@ -39,6 +43,52 @@ TEST(SweepLimits, TimeoutStillTestsTheBest) {
   const SweepResult result = run_loop(spec, executor, 2);
   EXPECT_EQ(result.best.trial, 1);
   EXPECT_EQ(result.test_metric, 1000.3);
+}
+
+TEST(SweepLimits, ATrialTimeoutEndsTheTrialAndNotTheSweep) {
+  SweepSpec spec = loop_spec(Goal::kMaximize, 2);
+  spec.limits.trial_timeout_s = kNoTime;
+  FakeExecutor executor(Curves{{0.1, 0.2}, {0.3}, {0.9, 0.8}, {std::nan(""), 1}, {0.2, 0.3}});
+  RecordingObserver observer;
+  const SweepResult result = run_loop(spec, executor, 5, {&observer});
+  EXPECT_EQ(result.end, SweepEnd::kCompleted);
+  EXPECT_EQ(executor.n_ticks, 3);
+  EXPECT_EQ(executor.max_running, 2u);
+  const TrialEnd& aborted = observer.ends.at(0);
+  EXPECT_EQ(aborted.state, TrialState::kAborted);
+  EXPECT_EQ(aborted.interval, 1);
+  EXPECT_EQ(aborted.metric, 0.1);
+  EXPECT_EQ(aborted.reason, "aborted: limits.trial_timeout after interval 1");
+  // What a trial came to by itself stands.
+  EXPECT_EQ(observer.ends.at(1).state, TrialState::kFinished);
+  EXPECT_EQ(observer.ends.at(3).state, TrialState::kDiverged);
+  EXPECT_EQ(result.progress.n_aborted, 3);
+  EXPECT_EQ(result.best.trial, 2);
+  EXPECT_EQ(result.best.metric, 0.9);
+  EXPECT_EQ(result.test_metric, 1000.9);
+  EXPECT_EQ(result.savings(), 0);
+  EXPECT_EQ(result.progress.trial_intervals_left, 0);
+}
+
+TEST(SweepLimits, ATrialTimeoutCountsFromTheTrialsOwnStart) {
+  SweepSpec spec = loop_spec(Goal::kMaximize, 2);
+  spec.limits.trial_timeout_s = 0.25;
+  FakeExecutor executor(Curves{{1, 1, 1, 1}, {1}, {1, 1, 1}});
+  // Trials 0 and 2 are both there in the second interval, and only the first of them is old.
+  executor.before_interval = [](int64_t tick) {
+    if (tick <= 2) std::this_thread::sleep_for(std::chrono::milliseconds(150));
+  };
+  RecordingObserver observer;
+  run_loop(spec, executor, 3, {&observer});
+  EXPECT_EQ(observer.ends.at(0).reason, "aborted: limits.trial_timeout after interval 2");
+  EXPECT_EQ(observer.ends.at(2).state, TrialState::kFinished);
+}
+
+TEST(SweepLimits, ALongTrialTimeoutIsNotReached) {
+  SweepSpec spec = loop_spec();
+  spec.limits.trial_timeout_s = 1e9;
+  FakeExecutor executor(Curves{{0.1, 0.2, 0.3}});
+  EXPECT_EQ(run_loop(spec, executor, 1).progress.n_finished, 1);
 }
 
 TEST(SweepLimits, AbortedTrialsSaveNothing) {

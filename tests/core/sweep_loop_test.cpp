@@ -76,6 +76,16 @@ TEST(SweepLoop, RefillsTwoThousandTrialsInTwoHundredSlots) {
   }
 }
 
+TEST(SweepLoop, TrainsAsManyAsTheExecutorTakes) {
+  for (const int64_t limit : {0, 7, 1000}) {
+    FakeExecutor executor(random_curves(50, 5));
+    executor.max_trials = 9;
+    const SweepResult result = run_loop(loop_spec(Goal::kMaximize, limit), executor, 50);
+    EXPECT_EQ(executor.max_running, limit == 7 ? 7u : 9u);
+    EXPECT_EQ(result.progress.n_finished, 50);
+  }
+}
+
 TEST(SweepLoop, ReportsEveryMetricOnceWithItsInterval) {
   const Curves curves = random_curves(50, 5);
   FakeExecutor executor(curves);
@@ -255,18 +265,20 @@ TEST(SweepLoop, RefusesTrialsWithoutIntervals) {
             "trial 1 is to train 0 intervals; a trial trains at least 1");
 }
 
-TEST(SweepLoop, RefusesReportsOfOtherTrials) {
-  struct Liar : FakeExecutor {
+TEST(SweepLoop, ATrialWhoseReportIsForgottenDivergesAndDoesNotRepeatItself) {
+  struct Forgetful : FakeExecutor {
     using FakeExecutor::FakeExecutor;
-    std::vector<std::pair<int64_t, double>> train_interval() override {
-      auto reports = FakeExecutor::train_interval();
-      reports.pop_back();
-      return reports;
+    void train_interval(double* metrics) override {
+      const double before = metrics[1];
+      FakeExecutor::train_interval(metrics);
+      if (n_ticks == 2) metrics[1] = before;
     }
   };
-  Liar executor(Curves{{1}, {1}});
-  expect_start(message_of<std::logic_error>([&] { run_loop(loop_spec(), executor, 2); }),
-               "Executor::train_interval reported 1 trials that are not the 2 running ones");
+  Forgetful executor(Curves{{1, 1, 1}, {1, 1, 1}});
+  RecordingObserver observer;
+  run_loop(loop_spec(), executor, 2, {&observer});
+  EXPECT_EQ(observer.ends.at(0).state, TrialState::kFinished);
+  EXPECT_EQ(observer.ends.at(1).reason, "diverged at interval 2: the metric is nan");
 }
 
 }  // namespace

@@ -3,35 +3,11 @@
 #include <algorithm>
 #include <cmath>
 #include <functional>
-#include <limits>
-#include <numeric>
 #include <random>
 
-#include "cuda/history_data.h"
+#include "cuda/sweep_data.h"
 
 namespace lockstep::test {
-
-constexpr double kInf = std::numeric_limits<double>::infinity();
-
-inline double score_of_metric(Goal goal, double metric) {
-  return !std::isfinite(metric) ? -kInf : goal == Goal::kMaximize ? metric + 0.0 : 0.0 - metric;
-}
-
-/// Appends a report as record_metrics documents it, with the average as the sum over the number.
-inline void report(History& history, int64_t trial, Goal goal, double metric) {
-  const int64_t row = trial * history.n_intervals;
-  const int64_t n = history.n_reported[trial]++;
-  history.metric[row + n] = metric;
-  double best = -kInf, sum = 0;
-  for (int64_t i = 0; i <= n; ++i) {
-    const double score = score_of_metric(goal, history.metric[row + i]);
-    best = std::max(best, score);
-    sum += score;
-  }
-  history.best_score[row + n] = best;
-  history.mean_score[row + n] = sum / static_cast<double>(n + 1);
-  if (!std::isfinite(metric)) history.state[trial] = TrialState::kDiverged;
-}
 
 /// Trials that have each reported these metrics.
 inline History history_of(const std::vector<std::vector<double>>& metrics, Goal goal = Goal::kMaximize) {
@@ -45,9 +21,7 @@ inline History history_of(const std::vector<std::vector<double>>& metrics, Goal 
 /// The best score of a trial that has reached `n`, over 1..n, from its reports.
 inline double best_score_at(Goal goal, const History& history, int64_t trial, int64_t n) {
   double best = -kInf;
-  for (int64_t i = 0; i < n; ++i) {
-    best = std::max(best, score_of_metric(goal, history.metric[trial * history.n_intervals + i]));
-  }
+  for (int64_t i = 0; i < n; ++i) best = std::max(best, score_of_metric(goal, history.metrics[trial][i]));
   return best;
 }
 
@@ -77,15 +51,15 @@ inline void expect_verdict(const Verdict& verdict, bool stop, double value, doub
 /// Base of the tests of an early-termination policy, on every backend.
 class PolicyTest : public BackendTest {
  protected:
-  /// @param entry the policy's place in the backend's table
-  PolicyTest(Backend::JudgeTrials Backend::*entry, const EarlyTermination& policy) : policy_(policy), entry_(entry) {}
+  explicit PolicyTest(const EarlyTermination& policy) : policy_(policy) {}
 
-  std::vector<Verdict> judge(Goal goal, const EarlyTermination& policy, const History& history,
-                             const std::vector<int64_t>& trials) {
+  /// What was decided of trials that run and have just made their last reports.
+  std::vector<Event> judge(Goal goal, const EarlyTermination& policy, const History& history,
+                           const std::vector<int64_t>& trials) {
     return judge_on(*backend_, context_, goal, policy, history, trials);
   }
   Verdict judge(const History& history, int64_t trial, Goal goal = Goal::kMaximize) {
-    return judge(goal, policy_, history, {trial})[0];
+    return judge(goal, policy_, history, {trial})[0].verdict;
   }
 
   using Random = std::mt19937_64;
@@ -106,25 +80,36 @@ class PolicyTest : public BackendTest {
       policy.delay_evaluation = below(random, 4);
       draw_policy(random, policy);
       const History history = draw_history(random, goal);
-      std::vector<int64_t> trials(history.n_trials);
-      std::iota(trials.begin(), trials.end(), 0);
+      std::vector<int64_t> trials;
+      for (int64_t trial = 0; trial < history.n_trials; ++trial) {
+        const bool runs = history.state[trial] == TrialState::kRunning || history.state[trial] == TrialState::kDiverged;
+        if (runs && history.n_reported[trial] > 0) trials.push_back(trial);
+      }
       std::shuffle(trials.begin(), trials.end(), random);
-      trials.resize(below(random, history.n_trials + 1));
-      const auto verdicts = judge(goal, policy, history, trials);
+      trials.resize(below(random, static_cast<int64_t>(trials.size()) + 1));
+      const auto events = judge(goal, policy, history, trials);
       const auto on_host = judge_on(host_backend(), host_context(0), goal, policy, history, trials);
       for (size_t i = 0; i < trials.size(); ++i) {
-        const Verdict expected = reference(goal, policy, history, trials[i]);
         const auto where = [&] { return "history " + std::to_string(h) + ", trial " + std::to_string(trials[i]); };
-        ASSERT_EQ(verdicts[i].judged, expected.judged) << where();
-        ASSERT_EQ(verdicts[i].stop, expected.stop) << where();
-        ASSERT_EQ(verdicts[i].value, expected.value) << where();
-        ASSERT_EQ(verdicts[i].threshold, expected.threshold) << where();
-        ASSERT_EQ(verdicts[i].best, expected.best) << where();
+        ASSERT_EQ(events[i].trial, trials[i]) << where();
         // The sign of a zero included.
-        ASSERT_TRUE(same_bits(numbers(verdicts[i]), numbers(on_host[i]))) << where();
-        n_stopped += verdicts[i].stop;
-        n_kept += verdicts[i].judged && !verdicts[i].stop;
-        n_left_alone += !verdicts[i].judged;
+        ASSERT_TRUE(same_bits(numbers(events[i]), numbers(on_host[i]))) << where();
+        ASSERT_EQ(events[i].decision, on_host[i].decision) << where();
+        if (history.state[trials[i]] == TrialState::kDiverged) {
+          ASSERT_EQ(events[i].decision, Decision::kDiverge) << where();
+          continue;
+        }
+        const Verdict& verdict = events[i].verdict;
+        const Verdict expected = reference(goal, policy, history, trials[i]);
+        ASSERT_EQ(verdict.judged, expected.judged) << where();
+        ASSERT_EQ(verdict.stop, expected.stop) << where();
+        ASSERT_EQ(verdict.value, expected.value) << where();
+        ASSERT_EQ(verdict.threshold, expected.threshold) << where();
+        ASSERT_EQ(verdict.best, expected.best) << where();
+        ASSERT_EQ(events[i].decision, expected.stop ? Decision::kStop : Decision::kContinue) << where();
+        n_stopped += verdict.stop;
+        n_kept += verdict.judged && !verdict.stop;
+        n_left_alone += !verdict.judged;
       }
     }
     // The histories must have tried every outcome.
@@ -134,19 +119,23 @@ class PolicyTest : public BackendTest {
   EarlyTermination policy_;
 
  private:
-  std::vector<Verdict> judge_on(const Backend& backend, const Context& context, Goal goal,
-                                const EarlyTermination& policy, const History& history,
-                                const std::vector<int64_t>& trials) {
-    const DeviceHistory device(backend, context, history);
-    const DeviceArray<int64_t> ids(backend, context, trials);
-    const DeviceArray<Verdict> verdicts(backend, context, std::vector<Verdict>(trials.size(), {9, 9, 9, 9, 9}));
-    (backend.*entry_)(context, goal, policy, device.view(), ids.data(), static_cast<int64_t>(trials.size()),
-                      verdicts.data());
-    return verdicts.to_host();
+  std::vector<Event> judge_on(const Backend& backend, const Context& context, Goal goal, const EarlyTermination& policy,
+                              const History& history, const std::vector<int64_t>& trials) {
+    Sweep sweep(history, trials);
+    for (size_t slot = 0; slot < trials.size(); ++slot) sweep.metrics[slot] = take_back(sweep.history, trials[slot]);
+    const Sweep after = decide_on(backend, context, goal, policy, sweep);
+    // Everything that the reports write, bit for bit.
+    EXPECT_TRUE(same_bits(after.history.score, history.score));
+    EXPECT_TRUE(same_bits(after.history.best_score, history.best_score));
+    EXPECT_TRUE(same_bits(after.history.mean_score, history.mean_score));
+    EXPECT_TRUE(same_bits(after.history.last_best, history.last_best));
+    EXPECT_TRUE(same_bits(after.history.last_mean, history.last_mean));
+    EXPECT_EQ(after.history.n_reported, history.n_reported);
+    return after.events;
   }
 
-  static std::vector<double> numbers(const Verdict& verdict) {
-    return {verdict.value, verdict.threshold, verdict.best};
+  static std::vector<double> numbers(const Event& event) {
+    return {event.metric, event.verdict.value, event.verdict.threshold, event.verdict.best};
   }
 
   static History draw_history(Random& random, Goal goal) {
@@ -163,14 +152,14 @@ class PolicyTest : public BackendTest {
       for (int64_t i = 0; i < age; ++i) {
         double metric = shift + (coarse ? static_cast<double>(below(random, 5) - 2) / 4
                                         : static_cast<double>(below(random, 1'000'000)) * 1e-6 - 0.5);
-        if (below(random, 40) == 0) metric = std::vector<double>{std::nan(""), kInf, -kInf}[below(random, 3)];
+        const bool diverges = below(random, 40) == 0;
+        if (diverges) metric = std::vector<double>{std::nan(""), kInf, -kInf}[below(random, 3)];
         report(history, trial, goal, metric);
+        if (diverges) break;
       }
     }
     return history;
   }
-
-  Backend::JudgeTrials Backend::*entry_;
 };
 
 }  // namespace lockstep::test

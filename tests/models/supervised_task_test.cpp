@@ -6,6 +6,7 @@
 #include <lockstep/torch/executor.h>
 #include <torch/torch.h>
 
+#include "executor_calls.h"
 #include "models/files.h"
 #include "models/metrics.h"
 #include "models/task_registry.h"
@@ -94,10 +95,10 @@ class Built {
 };
 
 double best_after(Built& built, int n_intervals) {
-  built.executor().start(std::vector<int64_t>{0, 1, 2, 3});
+  built.executor().start(in_own_slots(std::vector<int64_t>{0, 1, 2, 3}));
   double best = -INFINITY;
   for (int n = 0; n < n_intervals; ++n) {
-    for (const auto& [trial, metric] : built.executor().train_interval()) best = std::max(best, metric);
+    for (const double metric : train_interval(built.executor(), 4)) best = std::max(best, metric);
   }
   return best;
 }
@@ -125,10 +126,10 @@ TEST(SupervisedTask, LearnsARegressionInItsOwnUnits) {
   EXPECT_GT(best_after(built, 20), 0.999);  // a linear model of a linear law
   spec.objective.primary_metric = "mae";
   Built mae(spec);
-  mae.executor().start(std::vector<int64_t>{0, 1, 2, 3});
-  std::vector<std::pair<int64_t, double>> metrics;
-  for (int n = 0; n < 20; ++n) metrics = mae.executor().train_interval();
-  for (const auto& [trial_id, metric] : metrics) EXPECT_LT(metric, 20) << "of a spread of about 220";
+  mae.executor().start(in_own_slots(std::vector<int64_t>{0, 1, 2, 3}));
+  std::vector<double> metrics;
+  for (int n = 0; n < 20; ++n) metrics = train_interval(mae.executor(), 4, INFINITY);
+  for (const double metric : metrics) EXPECT_LT(metric, 20) << "of a spread of about 220";
 }
 
 TEST(SupervisedTask, TakesEveryHyperparameterWhateverTheOptimizer) {

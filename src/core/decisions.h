@@ -1,0 +1,68 @@
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <vector>
+
+#include <lockstep/backend.h>
+#include <lockstep/configurations.h>
+
+#include "core/arena_allocator.h"
+#include "core/device_buffer.h"
+
+namespace lockstep {
+
+/// A sweep's history, slots and queue in device memory, and the decisions taken over them there, once an interval. Trials
+/// are named by row: 0 is the sweep's first. Context, backend and policy must outlive it.
+class Decisions {
+ public:
+  /// Allocates for every trial and interval at once; every trial waits. Throws DeviceError without the memory.
+  /// @param n_intervals [n_trials] that each trial trains
+  /// @param n_slots trials at once, at most n_trials
+  Decisions(const Backend& backend, const Context& context, Goal goal, const EarlyTermination& policy,
+            const Configurations& configurations, const std::vector<int32_t>& n_intervals, int64_t n_slots);
+
+  /// [n_slots] in device memory: where the trials report to.
+  double* metrics() const { return metrics_.data(); }
+  /// Gives the slots to the first trials. Like `decide`.
+  std::span<const Event> fill() { return decide(0); }
+  /// Decides the interval that `metrics` was reported for, and returns its log, [n_slots], valid until the next call.
+  /// Synchronises the stream. Throws DeviceError when the policy's settings are wrong.
+  /// @param abort_below rows below this are ended; n_trials ends the sweep
+  std::span<const Event> decide(int64_t abort_below);
+  /// The configuration of the trial in each slot, [n_slots, n_params]. Synchronises the stream.
+  std::vector<double> slot_draws() const;
+
+ private:
+  std::span<const Event> read_log();
+  void collect_ages(std::span<const Event> log);
+
+  const Backend& backend_;
+  const Context& context_;
+  ArenaAllocator arena_;
+  Context pass_context_;  ///< with the arena's memory
+  DecideOptions options_;
+  SweepView view_;
+  // [n_intervals, n_trials], or empty when the policy does not read it.
+  DeviceBuffer<double> best_score_;
+  DeviceBuffer<double> mean_score_;
+  // [n_trials]
+  DeviceBuffer<double> last_best_;
+  DeviceBuffer<double> last_mean_;
+  DeviceBuffer<int32_t> n_reported_;
+  DeviceBuffer<TrialState> state_;
+  DeviceBuffer<int32_t> n_intervals_;
+  DeviceBuffer<double> draws_;
+  // [n_slots]
+  DeviceBuffer<int64_t> slot_trial_;
+  DeviceBuffer<double> metrics_;
+  DeviceBuffer<double> slot_draws_;
+  DeviceBuffer<uint8_t> fresh_;
+  DeviceBuffer<Event> events_;
+  DeviceBuffer<int64_t> next_trial_;
+  std::vector<Event> log_;  ///< a device's events, copied
+  std::vector<uint8_t> has_age_;
+  std::vector<int64_t> ages_;
+};
+
+}  // namespace lockstep
