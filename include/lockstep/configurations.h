@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <vector>
 
 #include <lockstep/search_space.h>
@@ -25,6 +26,8 @@ class Configurations {
   double draw(int64_t trial, int64_t param) const { return row(trial)[param]; }
   Value value(int64_t trial, int64_t param) const { return space_[param].distribution.decode(draw(trial, param)); }
   const std::vector<double>& draws() const { return draws_; }
+  /// Gives a trial another configuration, [n_params].
+  void replace(int64_t trial, std::span<const double> draws);
 
  private:
   SearchSpace space_;

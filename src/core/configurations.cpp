@@ -1,5 +1,6 @@
 #include <lockstep/configurations.h>
 
+#include <algorithm>
 #include <stdexcept>
 #include <string>
 
@@ -12,6 +13,14 @@ Configurations::Configurations(SearchSpace space, int64_t first_trial, int64_t n
                                 std::to_string(n_trials) + " trials of " + std::to_string(space_.n_params()) +
                                 " hyperparameters");
   }
+}
+
+void Configurations::replace(int64_t trial, std::span<const double> draws) {
+  if (trial < first_trial_ || trial - first_trial_ >= n_trials_ || static_cast<int64_t>(draws.size()) != space_.n_params()) {
+    throw std::invalid_argument("Configurations: " + std::to_string(draws.size()) + " draws cannot replace those of trial " +
+                                std::to_string(trial));
+  }
+  std::copy(draws.begin(), draws.end(), draws_.begin() + (trial - first_trial_) * space_.n_params());
 }
 
 }  // namespace lockstep

@@ -19,9 +19,9 @@ Key key_of(const Configurations& configurations, int64_t trial, const std::set<i
   return key;
 }
 
-/// Builds and steps one trial; fills in what the cohort is like. Returns the columns that were read as C++ values.
-std::set<int64_t> probe(const TileSource& source, const DataPart& train, int64_t trial, Cohort& cohort,
-                        std::set<std::string>& names_read) {
+/// Builds and steps one trial; fills in what the cohort is like.
+void probe(const TileSource& source, const DataPart& train, int64_t trial, Cohort& cohort,
+           std::set<std::string>& names_read) {
   const std::vector<int64_t> one{trial};
   std::unique_ptr<Tile> tile;
   cohort.trial_bytes = peak_memory_bytes([&] {
@@ -32,14 +32,14 @@ std::set<int64_t> probe(const TileSource& source, const DataPart& train, int64_t
   });
   cohort.n_intervals = tile->program().n_intervals;
   cohort.row_size = tile->row_size();
+  cohort.row_bytes = tile->bytes();
   names_read.insert(tile->config().names_read().begin(), tile->config().names_read().end());
-  const auto& columns = tile->config().structural_columns();
-  for (const auto column : columns) {
+  cohort.structural = tile->config().structural_columns();
+  for (const auto column : cohort.structural) {
     if (!cohort.description.empty()) cohort.description += ", ";
     cohort.description += source.configurations.space()[column].name + "=" +
                           source.configurations.value(trial, column).to_string();
   }
-  return columns;
 }
 
 void refuse_unread_names(const TileSource& source, const std::set<std::string>& names_read) {
@@ -74,11 +74,11 @@ std::vector<Cohort> find_cohorts(const TileSource& source, const DataPart& train
     const auto group = std::move(groups.back());
     groups.pop_back();
     Cohort cohort;
-    const auto columns = probe(source, train, group.front(), cohort, names_read);
-    const Key probed = key_of(configurations, group.front(), columns);
+    probe(source, train, group.front(), cohort, names_read);
+    const Key probed = key_of(configurations, group.front(), cohort.structural);
     std::map<Key, std::vector<int64_t>> others;
     for (const auto trial : group) {
-      Key key = key_of(configurations, trial, columns);
+      Key key = key_of(configurations, trial, cohort.structural);
       (key == probed ? cohort.trials : others[std::move(key)]).push_back(trial);
     }
     for (auto& [key, trials] : others) groups.push_back(std::move(trials));

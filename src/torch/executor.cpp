@@ -2,16 +2,17 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
-#include <set>
 #include <thread>
+#include <unordered_map>
 
 #include <lockstep/error.h>
 
 #include "torch/cohorts.h"
 #include "torch/device_context.h"
 #include "torch/heap.h"
-#include "torch/tile.h"
+#include "torch/place.h"
 #include "torch/worker_pool.h"
 
 namespace lockstep {
@@ -33,7 +34,8 @@ class TorchExecutor : public Executor {
   TorchExecutor(const Task& task, const Configurations& configurations, const std::map<std::string, Setting>& settings,
                 const Objective& objective, const TorchExecutorOptions& options)
       : options_(options),
-        source_{task, configurations, settings, options.device, options.seed},
+        configurations_(configurations),
+        source_{task, configurations_, settings, options.device, options.seed},
         workers_(n_workers(options)),
         metric_(find_metric(task, objective)) {
     if (options.device.is_cpu()) keep_freed_memory();
@@ -43,10 +45,17 @@ class TorchExecutor : public Executor {
     train_ = on_device(data.train, options.device);
     validation_ = on_device(data.validation, options.device);
     test_ = on_device(data.test, options.device);
-    guarded("building a trial", [&] { workers_.run(1, [&](int64_t) { cohorts_ = find_cohorts(source_, train_); }); });
+    on_workers("building a trial", 1, [&](int64_t) { cohorts_ = find_cohorts(source_, train_); });
     for (size_t c = 0; c < cohorts_.size(); ++c) {
       for (const auto trial : cohorts_[c].trials) cohort_of_[trial] = c;
     }
+  }
+
+  int64_t cohort(int64_t trial) const override { return static_cast<int64_t>(cohort_of_.at(trial)); }
+
+  bool structural(int64_t param) const override {
+    return std::any_of(cohorts_.begin(), cohorts_.end(),
+                       [&](const Cohort& cohort) { return cohort.structural.count(param) != 0; });
   }
 
   void start(std::span<const Placement> placements) override {
@@ -57,10 +66,16 @@ class TorchExecutor : public Executor {
       reports_.resize(std::max(reports_.size(), static_cast<size_t>(slot) + 1));
     }
     for (const auto& [cohort, ids] : by_cohort) {
-      const int64_t size = tile_size(cohort, static_cast<int64_t>(ids.size()));
-      for (size_t begin = 0; begin < ids.size(); begin += static_cast<size_t>(size)) {
-        const size_t end = std::min(ids.size(), begin + static_cast<size_t>(size));
-        places_.push_back({cohort, {ids.begin() + static_cast<int64_t>(begin), ids.begin() + static_cast<int64_t>(end)}, nullptr, 0});
+      // Where there is room first: a newcomer takes the row of one that left, and nothing moves.
+      const int64_t capacity = tile_capacity(cohort);
+      auto next = ids.begin();
+      for (const auto& place : places_) {
+        if (place->cohort() != cohort) continue;
+        while (next != ids.end() && place->n_trials() < capacity) add(*place, *next++);
+      }
+      while (next != ids.end()) {
+        places_.push_back(std::make_unique<Place>(cohort));
+        while (next != ids.end() && places_.back()->n_trials() < capacity) add(*places_.back(), *next++);
       }
     }
   }
@@ -68,59 +83,77 @@ class TorchExecutor : public Executor {
   int64_t n_intervals(int64_t trial) const override { return cohorts_[cohort_of_.at(trial)].n_intervals; }
 
   void train_interval(double* metrics) override {
-    // The longest first, so that no core is left with a long one at the end.
-    std::sort(places_.begin(), places_.end(), [this](const Place& a, const Place& b) { return cost(a) > cost(b); });
+    arrange();
     std::map<int64_t, torch::Tensor> orders;
     for (const auto& place : places_) {
-      const int64_t age = place.tile ? place.tile->age() : 0;
-      if (orders.count(age) == 0) orders[age] = example_order(age);
+      for (const auto age : place->ages()) {
+        if (orders.count(age) == 0) orders[age] = example_order(age);
+      }
     }
     std::vector<std::vector<double>> by_place(places_.size());
-    guarded("training", [&] {
-      workers_.run(static_cast<int64_t>(places_.size()), [&](int64_t i) {
-        Place& place = places_[static_cast<size_t>(i)];
-        const auto begin = std::chrono::steady_clock::now();
-        if (!place.tile) place.tile = std::make_unique<Tile>(source_, place.trials);
-        place.tile->train_epoch(train_, orders.at(place.tile->age()));
-        by_place[static_cast<size_t>(i)] = place.tile->evaluate(validation_, metric_);
-        place.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-      });
+    on_workers("training", static_cast<int64_t>(places_.size()), [&](int64_t i) {
+      Place& place = *places_[static_cast<size_t>(i)];
+      const auto begin = std::chrono::steady_clock::now();
+      place.settle(source_);
+      place.tile()->train_epoch(train_, orders);
+      by_place[static_cast<size_t>(i)] = place.tile()->evaluate(validation_, metric_);
+      place.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     });
     report(by_place, metrics);
   }
 
   void retire(std::span<const int64_t> trials) override {
-    const std::set<int64_t> retired(trials.begin(), trials.end());
-    for (const auto trial : trials) slot_of_.erase(trial);
-    std::map<std::pair<size_t, int64_t>, std::vector<size_t>> groups;  // same cohort and age: may be merged
-    for (size_t i = 0; i < places_.size(); ++i) {
-      groups[{places_[i].cohort, places_[i].tile ? places_[i].tile->age() : 0}].push_back(i);
+    for (const auto trial : trials) {
+      place_of_.at(trial)->drop(trial);
+      place_of_.erase(trial);
+      slot_of_.erase(trial);
     }
-    std::vector<const std::vector<size_t>*> work;
-    for (const auto& [key, members] : groups) work.push_back(&members);
-    guarded("compacting", [&] {
-      workers_.run(static_cast<int64_t>(work.size()),
-                   [&](int64_t i) { compact(*work[static_cast<size_t>(i)], retired); });
+  }
+
+  void exploit(std::span<const Exploit> exploits) override {
+    // A changed configuration is read again by the task, so it needs a module of its own; what is copied comes from the snapshot
+    // that the tiles hold until their next interval.
+    std::map<Place*, std::vector<const Exploit*>> by_place;
+    for (const auto& each : exploits) {
+      configurations_.replace(each.trial, each.draws);
+      by_place[place_of_.at(each.trial)].push_back(&each);
+    }
+    const std::vector<std::pair<Place*, std::vector<const Exploit*>>> work(by_place.begin(), by_place.end());
+    std::vector<std::unique_ptr<Tile>> changed(work.size());
+    const auto n = static_cast<int64_t>(work.size());
+    on_workers("copying weights", n, [&](int64_t i) {
+      std::vector<int64_t> trials;
+      for (const auto* each : work[static_cast<size_t>(i)].second) trials.push_back(each->trial);
+      auto& tile = changed[static_cast<size_t>(i)];
+      tile = std::make_unique<Tile>(source_, trials);
+      for (size_t k = 0; k < trials.size(); ++k) {
+        const int64_t source = work[static_cast<size_t>(i)].second[k]->source;
+        const Place& from = *place_of_.at(source);
+        tile->copy_weights(static_cast<int64_t>(k), *from.tile(), from.slot_of(source));
+      }
     });
-    std::erase_if(places_, [](const Place& place) { return place.trials.empty(); });
+    on_workers("copying weights", n, [&](int64_t i) {
+      const auto& [place, exploits_here] = work[static_cast<size_t>(i)];
+      std::vector<int64_t> slots;
+      for (const auto* each : exploits_here) slots.push_back(place->slot_of(each->trial));
+      place->tile()->take_over(*changed[static_cast<size_t>(i)], slots);
+    });
   }
 
   void keep(int64_t trial) override {
-    const auto [place, slot] = find(trial);
-    kept_ = place->tile->copy_row(slot);
+    const Place& place = *place_of_.at(trial);
+    kept_ = place.tile()->copy_row(place.slot_of(trial));
     kept_trial_ = trial;
   }
 
   std::optional<double> test_kept() override {
     if (kept_trial_ < 0 || test_.size() == 0) return std::nullopt;
     double out = 0;
-    guarded("evaluating the best trial", [&] {
-      workers_.run(1, [&](int64_t) {
-        const std::vector<int64_t> one{kept_trial_};
-        Tile tile(source_, one);
-        tile.restore_row(0, kept_);
-        out = tile.evaluate(test_, metric_).front();
-      });
+    on_workers("evaluating the best trial", 1, [&](int64_t) {
+      const std::vector<int64_t> one{kept_trial_};
+      Tile tile(source_, one);
+      tile.restore_row(0, kept_);
+      out = tile.evaluate(test_, metric_).front();
     });
     return out;
   }
@@ -132,20 +165,12 @@ class TorchExecutor : public Executor {
       out.push_back("cohort " + std::to_string(c) + ": " + std::to_string(cohort.trials.size()) + " trials" +
                     (cohort.description.empty() ? "" : " with " + cohort.description) + ", " +
                     std::to_string(cohort.row_size) + " parameters each, tiles of " +
-                    std::to_string(tile_size(c, static_cast<int64_t>(cohort.trials.size()))));
+                    std::to_string(tile_capacity(c)));
     }
     return out;
   }
 
  private:
-  /// Trials that train together; the tile is built by the worker that trains it first.
-  struct Place {
-    size_t cohort = 0;
-    std::vector<int64_t> trials;
-    std::unique_ptr<Tile> tile;
-    double seconds = 0;  ///< of its last interval
-  };
-
   static int n_workers(const TorchExecutorOptions& options) {
     if (options.device.is_cuda()) return 1;
     if (options.n_threads > 0) return options.n_threads;
@@ -167,11 +192,10 @@ class TorchExecutor : public Executor {
                     reported);
   }
 
-  /// Runs `work` and turns what LibTorch throws into a TaskError without its stack trace.
-  template <class Work>
-  static void guarded(const char* doing, const Work& work) {
+  /// Runs `work(0) ... work(n - 1)` on the workers and turns what LibTorch throws into a TaskError without its stack trace.
+  void on_workers(const char* doing, int64_t n, const std::function<void(int64_t)>& work) {
     try {
-      work();
+      workers_.run(n, work);
     } catch (const c10::OutOfMemoryError& error) {
       throw DeviceError(std::string("out of memory while ") + doing + "; lower limits.max_concurrent_trials or use smaller tiles: " + error.what_without_backtrace());
     } catch (const c10::Error& error) {
@@ -181,18 +205,66 @@ class TorchExecutor : public Executor {
     }
   }
 
-  int64_t tile_size(size_t cohort, int64_t n_trials) const {
+  void add(Place& place, int64_t trial) {
+    place.add(trial);
+    place_of_[trial] = &place;
+  }
+
+  /// Most trials in a tile of this cohort, as things stand.
+  int64_t tile_capacity(size_t cohort) const {
     if (options_.tile_size > 0) return options_.tile_size;
     if (options_.device.is_cuda()) return kLargestGpuTile;
     const int64_t fits = kCpuTileBytes / std::max<int64_t>(1, cohorts_[cohort].trial_bytes);
-    // No larger than what gives every core a tile: a sweep may be one cohort.
-    const int64_t share = (n_trials + workers_.n_threads() - 1) / workers_.n_threads();
+    // No larger than what gives every core a tile: few trials may be left.
+    const auto n_running = static_cast<int64_t>(slot_of_.empty() ? cohort_of_.size() : slot_of_.size());
+    const int64_t share = (n_running + workers_.n_threads() - 1) / workers_.n_threads();
     return std::max<int64_t>(1, std::min({fits, share, kLargestCpuTile}));
   }
 
   double cost(const Place& place) const {
     if (place.seconds > 0) return place.seconds;
-    return 1e-9 * static_cast<double>(cohorts_[place.cohort].trial_bytes) * static_cast<double>(place.trials.size());
+    return 1e-9 * static_cast<double>(cohorts_[place.cohort()].trial_bytes * place.n_trials());
+  }
+
+  /// Merges places that have shrunk and splits one for a core without work; then the longest first, so that no core is left with
+  /// a long one at the end.
+  void arrange() {
+    std::erase_if(places_, [](const auto& place) { return place->trials().empty(); });
+    std::sort(places_.begin(), places_.end(), [](const auto& a, const auto& b) { return a->n_trials() < b->n_trials(); });
+    std::map<size_t, Place*> open;  // by cohort: the largest that may still have room
+    for (const auto& place : places_) {
+      Place*& smaller = open[place->cohort()];
+      if (smaller != nullptr && smaller->n_trials() + place->n_trials() <= tile_capacity(place->cohort())) {
+        for (const auto trial : smaller->trials()) place_of_[trial] = place.get();
+        place->merge(*smaller);
+      }
+      smaller = place.get();
+    }
+    std::erase_if(places_, [](const auto& place) { return place->trials().empty(); });
+    const auto longer = [this](const auto& a, const auto& b) { return cost(*a) > cost(*b); };
+    while (static_cast<int>(places_.size()) < workers_.n_threads()) {
+      const auto longest = std::min_element(places_.begin(), places_.end(), longer);
+      if (longest == places_.end() || (*longest)->n_trials() < 2 || (*longest)->tile() == nullptr) break;
+      std::unique_ptr<Place> half;
+      on_workers("dividing a tile", 1, [&](int64_t) { half = (*longest)->split(source_); });
+      for (const auto trial : half->trials()) place_of_[trial] = half.get();
+      places_.push_back(std::move(half));
+    }
+    std::sort(places_.begin(), places_.end(), longer);
+  }
+
+  /// Writes each trial's metric to its slot of `metrics`, in the device's memory.
+  void report(const std::vector<std::vector<double>>& by_place, double* metrics) {
+    const bool on_cpu = options_.device.is_cpu();
+    double* const host = on_cpu ? metrics : reports_.data();
+    for (size_t i = 0; i < places_.size(); ++i) {
+      const auto& trials = places_[i]->tile()->trials();
+      for (size_t at = 0; at < trials.size(); ++at) host[slot_of_.at(trials[at])] = by_place[i][at];
+    }
+    if (on_cpu) return;
+    // The slots in between are nobody's, or are read by nobody.
+    backend_of(options_.device).copy_to_device(device_context(options_.device, options_.seed), metrics, host,
+                                               static_cast<int64_t>(reports_.size() * sizeof(double)));
   }
 
   torch::Tensor example_order(int64_t age) const {
@@ -202,72 +274,18 @@ class TorchExecutor : public Executor {
     return order;
   }
 
-  /// Writes each trial's metric to its slot of `metrics`, in the device's memory.
-  void report(const std::vector<std::vector<double>>& by_place, double* metrics) {
-    const bool on_cpu = options_.device.is_cpu();
-    double* const host = on_cpu ? metrics : reports_.data();
-    for (size_t i = 0; i < places_.size(); ++i) {
-      for (size_t at = 0; at < by_place[i].size(); ++at) host[slot_of_.at(places_[i].trials[at])] = by_place[i][at];
-    }
-    if (on_cpu) return;
-    // The slots in between are nobody's, or are read by nobody.
-    backend_of(options_.device).copy_to_device(device_context(options_.device, options_.seed), metrics, host,
-                                               static_cast<int64_t>(reports_.size() * sizeof(double)));
-  }
-
-  /// Drops the retired trials of these places and merges what fits together. Emptied places are left without trials.
-  void compact(const std::vector<size_t>& members, const std::set<int64_t>& retired) {
-    Place* open = nullptr;
-    for (const auto i : members) {
-      Place& place = places_[i];
-      std::vector<int64_t> slots;
-      std::vector<int64_t> left;
-      for (size_t slot = 0; slot < place.trials.size(); ++slot) {
-        if (retired.count(place.trials[slot]) != 0) continue;
-        slots.push_back(static_cast<int64_t>(slot));
-        left.push_back(place.trials[slot]);
-      }
-      if (left.size() != place.trials.size()) {
-        if (place.tile && !left.empty()) place.tile->keep_slots(slots);
-        place.seconds *= static_cast<double>(left.size()) / static_cast<double>(place.trials.size());
-        place.trials = std::move(left);
-      }
-      if (place.trials.empty()) {
-        place.tile.reset();
-        continue;
-      }
-      const int64_t capacity = tile_size(place.cohort, static_cast<int64_t>(cohorts_[place.cohort].trials.size()));
-      if (open != nullptr && place.tile && open->tile &&
-          static_cast<int64_t>(open->trials.size() + place.trials.size()) <= capacity) {
-        open->tile->append(*place.tile);
-        open->trials.insert(open->trials.end(), place.trials.begin(), place.trials.end());
-        open->seconds += place.seconds;
-        place.trials.clear();
-        place.tile.reset();
-      } else if (open == nullptr || place.trials.size() < open->trials.size()) {
-        open = &place;
-      }
-    }
-  }
-
-  std::pair<const Place*, int64_t> find(int64_t trial) const {
-    for (const auto& place : places_) {
-      const auto it = std::find(place.trials.begin(), place.trials.end(), trial);
-      if (it != place.trials.end()) return {&place, it - place.trials.begin()};
-    }
-    throw std::logic_error("trial " + std::to_string(trial) + " is not training");
-  }
-
   TorchExecutorOptions options_;
+  Configurations configurations_;  ///< of its own: exploits change it
   TileSource source_;
   WorkerPool workers_;
   const Metric& metric_;
   DataPart train_, validation_, test_;
   std::vector<Cohort> cohorts_;
-  std::map<int64_t, size_t> cohort_of_;
-  std::map<int64_t, int64_t> slot_of_;  // of the trials that run
-  std::vector<double> reports_;         // by slot: a device's metrics on their way
-  std::vector<Place> places_;
+  std::unordered_map<int64_t, size_t> cohort_of_;
+  std::unordered_map<int64_t, int64_t> slot_of_;   ///< of the trials that run
+  std::unordered_map<int64_t, Place*> place_of_;   ///< of the trials that run
+  std::vector<double> reports_;                    ///< by slot: a device's metrics on their way
+  std::vector<std::unique_ptr<Place>> places_;
   std::vector<torch::Tensor> kept_;
   int64_t kept_trial_ = -1;
 };

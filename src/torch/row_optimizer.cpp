@@ -79,9 +79,16 @@ void RowOptimizer::step(const Backend& backend, const Context& context, const to
 }
 
 std::vector<torch::Tensor*> RowOptimizer::row_tensors() {
+  auto out = state_tensors();
+  for (auto* tensor : {&lr_, &weight_decay_, &momentum_, &dampening_, &beta1_, &beta2_, &eps_, &nesterov_}) {
+    if (tensor->defined()) out.push_back(tensor);
+  }
+  return out;
+}
+
+std::vector<torch::Tensor*> RowOptimizer::state_tensors() {
   std::vector<torch::Tensor*> out;
-  for (auto* tensor : {&lr_, &weight_decay_, &momentum_, &dampening_, &beta1_, &beta2_, &eps_, &nesterov_, &steps_,
-                       &momentum_buffer_, &exp_avg_, &exp_avg_sq_}) {
+  for (auto* tensor : {&steps_, &momentum_buffer_, &exp_avg_, &exp_avg_sq_}) {
     if (tensor->defined()) out.push_back(tensor);
   }
   return out;

@@ -20,6 +20,8 @@ class RowOptimizer {
 
   /// Every tensor with a row a trial, to be moved with the trials. Undefined ones are left out.
   std::vector<torch::Tensor*> row_tensors();
+  /// Those of them that training changes: the rest are hyperparameters.
+  std::vector<torch::Tensor*> state_tensors();
 
  private:
   OptimizerKind kind_;

@@ -1,5 +1,6 @@
 #include "torch/tile.h"
 
+#include <algorithm>
 #include <set>
 
 #include <lockstep/error.h>
@@ -27,6 +28,7 @@ Tile::Tile(const TileSource& source, std::span<const int64_t> trials)
       backend_(backend_of(source.device)),
       context_(device_context(source.device, source.seed)),
       trials_(trials.begin(), trials.end()),
+      ages_(trials.size(), 0),
       config_(source.configurations, source.settings, trials, source.device) {
   {
     TrialScope scope(trials, source.seed, source.device);
@@ -38,8 +40,11 @@ Tile::Tile(const TileSource& source, std::span<const int64_t> trials)
   if (program_.batch_size < 1) throw TaskError("the task's batch size is " + std::to_string(program_.batch_size));
   if (program_.n_intervals < 1) throw TaskError("the task trains for " + std::to_string(program_.n_intervals) + " intervals");
   gather_parameters();
+  std::set<const void*> hyperparameters;  // a module may hold one as a buffer
+  for (const auto& [name, tensor] : config_.tensors()) hyperparameters.insert(tensor.unsafeGetTensorImpl());
   for (const auto& buffer : program_.module->named_buffers()) {
-    if (is_batched(buffer.value())) wrapped_rows_.push_back(buffer.value());
+    const torch::Tensor& tensor = buffer.value();
+    if (is_batched(tensor) && hyperparameters.count(tensor.unsafeGetTensorImpl()) == 0) wrapped_rows_.push_back(tensor);
   }
   n_buffers_ = wrapped_rows_.size();
   for (const auto& [name, tensor] : config_.tensors()) wrapped_rows_.push_back(tensor);
@@ -92,11 +97,12 @@ void Tile::bind_parameters() {
   }
 }
 
-torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor& targets) {
+torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial) {
   torch::Tensor loss;
   {
     TrialScope scope(n_trials());
-    const torch::Tensor one = program_.loss(program_.forward(inputs), targets);
+    const torch::Tensor one = per_trial ? program_.loss(program_.forward(scope.batched(inputs)), scope.batched(targets))
+                                        : program_.loss(program_.forward(inputs), targets);
     if (!is_batched(one)) throw TaskError("the loss does not depend on the trial's parameters");
     loss = physical(one);
   }
@@ -123,13 +129,27 @@ torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor&
   return loss.detach();
 }
 
-void Tile::train_epoch(const DataPart& train, const torch::Tensor& order) {
+void Tile::train_epoch(const DataPart& train, const std::map<int64_t, torch::Tensor>& orders) {
   program_.module->train(true);
-  for (int64_t begin = 0; begin < train.size(); begin += program_.batch_size) {
-    const torch::Tensor rows = order.narrow(0, begin, std::min(program_.batch_size, train.size() - begin));
-    train_step(train.inputs.index_select(0, rows), train.targets.index_select(0, rows));
+  const bool one_age = std::all_of(ages_.begin(), ages_.end(), [&](int64_t age) { return age == ages_.front(); });
+  torch::Tensor order = orders.at(ages_.front());  // [train.size()], or [n_trials, train.size()]
+  if (!one_age) {
+    std::vector<torch::Tensor> rows;
+    for (const auto age : ages_) rows.push_back(orders.at(age));
+    order = torch::stack(rows);
   }
-  ++age_;
+  for (int64_t begin = 0; begin < train.size(); begin += program_.batch_size) {
+    const torch::Tensor examples = order.narrow(-1, begin, std::min(program_.batch_size, train.size() - begin));
+    const auto batch_of = [&](const torch::Tensor& part) {
+      if (one_age) return part.index_select(0, examples);
+      auto shape = part.sizes().vec();
+      shape[0] = examples.size(1);
+      shape.insert(shape.begin(), n_trials());
+      return part.index_select(0, examples.flatten()).view(shape);
+    };
+    train_step(batch_of(train.inputs), batch_of(train.targets), !one_age);
+  }
+  for (auto& age : ages_) ++age;
 }
 
 std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
@@ -169,29 +189,71 @@ std::vector<torch::Tensor*> Tile::owned_row_tensors() {
   return out;
 }
 
+std::vector<const torch::Tensor*> Tile::owned_row_tensors() const {
+  const auto tensors = const_cast<Tile*>(this)->owned_row_tensors();
+  return {tensors.begin(), tensors.end()};
+}
+
+int64_t Tile::bytes() const {
+  size_t out = 0;
+  for (const auto* tensor : owned_row_tensors()) out += tensor->nbytes();
+  for (const auto& wrapper : wrapped_rows_) out += physical(wrapper).nbytes();
+  return static_cast<int64_t>(out);
+}
+
 void Tile::keep_slots(std::span<const int64_t> slots) {
   torch::NoGradGuard no_grad;
   const torch::Tensor index = torch::tensor(std::vector<int64_t>(slots.begin(), slots.end())).to(device_);
   for (auto* tensor : owned_row_tensors()) *tensor = tensor->index_select(0, index);
   for (const auto& wrapper : wrapped_rows_) replace_physical(wrapper, physical(wrapper).index_select(0, index));
-  std::vector<int64_t> kept;
-  for (const auto slot : slots) kept.push_back(trials_[static_cast<size_t>(slot)]);
-  trials_ = std::move(kept);
+  std::vector<int64_t> trials, ages;
+  for (const auto slot : slots) {
+    trials.push_back(trials_[static_cast<size_t>(slot)]);
+    ages.push_back(ages_[static_cast<size_t>(slot)]);
+  }
+  trials_ = std::move(trials);
+  ages_ = std::move(ages);
   bind_parameters();
 }
 
-void Tile::append(Tile& other) {
+void Tile::take_over(const Tile& other, std::span<const int64_t> slots) {
   torch::NoGradGuard no_grad;
   const auto mine = owned_row_tensors();
   const auto theirs = other.owned_row_tensors();
-  TORCH_INTERNAL_ASSERT(mine.size() == theirs.size() && wrapped_rows_.size() == other.wrapped_rows_.size() &&
-                        age_ == other.age_);
-  for (size_t i = 0; i < mine.size(); ++i) *mine[i] = torch::cat({*mine[i], *theirs[i]}, 0);
+  const auto n_replaced = static_cast<int64_t>(slots.size());
+  const int64_t n_added = other.n_trials() - n_replaced;
+  TORCH_INTERNAL_ASSERT(mine.size() == theirs.size() && wrapped_rows_.size() == other.wrapped_rows_.size() && n_added >= 0);
+  const torch::Tensor index = torch::tensor(std::vector<int64_t>(slots.begin(), slots.end()), torch::kLong).to(device_);
+  const auto merged = [&](const torch::Tensor& to, const torch::Tensor& from) {
+    if (n_replaced > 0) to.index_copy_(0, index, from.narrow(0, 0, n_replaced));
+    return n_added > 0 ? torch::cat({to, from.narrow(0, n_replaced, n_added)}, 0) : to;
+  };
+  for (size_t i = 0; i < mine.size(); ++i) *mine[i] = merged(*mine[i], *theirs[i]);
   for (size_t i = 0; i < wrapped_rows_.size(); ++i) {
-    replace_physical(wrapped_rows_[i], torch::cat({physical(wrapped_rows_[i]), physical(other.wrapped_rows_[i])}, 0));
+    replace_physical(wrapped_rows_[i], merged(physical(wrapped_rows_[i]), physical(other.wrapped_rows_[i])));
   }
-  trials_.insert(trials_.end(), other.trials_.begin(), other.trials_.end());
+  for (size_t i = 0; i < other.trials_.size(); ++i) {
+    if (i < slots.size()) {
+      trials_[static_cast<size_t>(slots[i])] = other.trials_[i];
+      ages_[static_cast<size_t>(slots[i])] = other.ages_[i];
+    } else {
+      trials_.push_back(other.trials_[i]);
+      ages_.push_back(other.ages_[i]);
+    }
+  }
   bind_parameters();
+}
+
+void Tile::copy_weights(int64_t slot, const Tile& other, int64_t other_slot) {
+  torch::NoGradGuard no_grad;
+  const auto copy = [&](const torch::Tensor& to, const torch::Tensor& from) {
+    to.narrow(0, slot, 1).copy_(from.narrow(0, other_slot, 1));
+  };
+  copy(parameters_, other.parameters_);
+  const auto mine = optimizer_->state_tensors(), theirs = other.optimizer_->state_tensors();
+  for (size_t i = 0; i < mine.size(); ++i) copy(*mine[i], *theirs[i]);
+  for (size_t i = 0; i < n_buffers_; ++i) copy(physical(wrapped_rows_[i]), physical(other.wrapped_rows_[i]));
+  ages_[static_cast<size_t>(slot)] = other.ages_[static_cast<size_t>(other_slot)];
 }
 
 std::vector<torch::Tensor> Tile::copy_row(int64_t slot) const {

@@ -23,8 +23,9 @@ struct TileSource {
   uint64_t seed;
 };
 
-/// Trials of one cohort and one age, trained as one batched module. Parameters and optimiser state are matrices with a row a
-/// trial; the module's own tensors are views of them. One thread at a time may use a tile.
+/// Trials of one cohort, trained as one batched module. Parameters and optimiser state are matrices with a row a trial; the
+/// module's own tensors are views of them. Trials may be of different ages: each sees its examples in the order of its own age.
+/// One thread at a time may use a tile.
 class Tile {
  public:
   /// Builds the task's module for these trials, with fresh weights. Throws what the task throws, and TaskError when what
@@ -33,25 +34,33 @@ class Tile {
 
   const std::vector<int64_t>& trials() const { return trials_; }
   int64_t n_trials() const { return static_cast<int64_t>(trials_.size()); }
-  /// Intervals trained.
-  int64_t age() const { return age_; }
+  /// [n_trials] intervals that each was trained.
+  const std::vector<int64_t>& ages() const { return ages_; }
   /// Parameters of one trial.
   int64_t row_size() const { return parameters_.size(1); }
+  /// That the rows hold: parameters, optimiser state, buffers.
+  int64_t bytes() const;
   const TrialProgram& program() const { return program_; }
   const TrialConfig& config() const { return config_; }
 
-  /// One interval: every example once, in minibatches taken in the given order.
-  /// @param order [train.size()] int64 on the tile's device
-  void train_epoch(const DataPart& train, const torch::Tensor& order);
-  /// One optimiser step on a minibatch. Returns the loss of each trial, [n_trials].
-  torch::Tensor train_step(const torch::Tensor& inputs, const torch::Tensor& targets);
+  /// One interval: every example once, in minibatches.
+  /// @param orders by age: the order of examples, [train.size()] int64 on the tile's device; of every age that is here
+  void train_epoch(const DataPart& train, const std::map<int64_t, torch::Tensor>& orders);
+  /// One optimiser step on a minibatch that all trials share, or with `per_trial` on one each: [n_trials, ...] then.
+  /// Returns the loss of each trial, [n_trials].
+  torch::Tensor train_step(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial = false);
   /// The metric of each trial on a part, in the order of `trials()`.
   std::vector<double> evaluate(const DataPart& part, const Metric& metric);
 
-  /// Drops all trials but those in these slots, which keep weights, buffers and optimiser state.
+  /// Drops all trials but those in these slots, which keep weights, buffers and optimiser state, but not their order: only as
+  /// many rows move as are dropped.
   void keep_slots(std::span<const int64_t> slots);
-  /// Takes over the trials of another tile of the same cohort and age.
-  void append(Tile& other);
+  /// Takes over all trials of another tile of the same cohort: the first of them into `slots`, whose trials are dropped, the
+  /// rest behind the last.
+  void take_over(const Tile& other, std::span<const int64_t> slots = {});
+  /// Gives the trial in `slot` the weights, buffers and optimiser state that a trial of another tile of the same cohort has,
+  /// and its age. Its hyperparameters stay.
+  void copy_weights(int64_t slot, const Tile& other, int64_t other_slot);
 
   /// A trial's weights and buffers: one tensor [1, ...] each, in a fixed order.
   std::vector<torch::Tensor> copy_row(int64_t slot) const;
@@ -64,6 +73,7 @@ class Tile {
   void gather_parameters();
   void bind_parameters();
   std::vector<torch::Tensor*> owned_row_tensors();
+  std::vector<const torch::Tensor*> owned_row_tensors() const;
 
   /// A parameter's place in the rows.
   struct ParameterPlace {
@@ -79,6 +89,7 @@ class Tile {
   const Backend& backend_;
   Context context_;
   std::vector<int64_t> trials_;
+  std::vector<int64_t> ages_;
   TrialConfig config_;
   TrialProgram program_;
   torch::Tensor parameters_;                  // [n_trials, row_size]
@@ -86,7 +97,6 @@ class Tile {
   std::vector<torch::Tensor> wrapped_rows_;   // buffers and configuration tensors, per trial
   size_t n_buffers_ = 0;                      // the first so many of wrapped_rows_
   std::unique_ptr<RowOptimizer> optimizer_;
-  int64_t age_ = 0;
 };
 
 }  // namespace lockstep

@@ -1,5 +1,7 @@
 // Survivors keep weights, buffers, optimiser state, step counts and hyperparameters when others leave or tiles merge.
 
+#include <algorithm>
+
 #include <gtest/gtest.h>
 
 #include "torch/small_task.h"
@@ -21,16 +23,30 @@ class Compaction : public ::testing::TestWithParam<const char*> {
     at::set_num_threads(1);
   }
 
-  static void expect_same_trials(const Tile& got, const Tile& want, const std::vector<int64_t>& slots) {
-    ASSERT_EQ(got.trials().size(), slots.size());
-    for (size_t i = 0; i < slots.size(); ++i) {
-      EXPECT_EQ(got.trials()[i], want.trials()[static_cast<size_t>(slots[i])]);
-      const auto a = got.copy_row(static_cast<int64_t>(i));
-      const auto b = want.copy_row(slots[i]);
+  /// Trains for an epoch; the order of examples is a different one at each age.
+  void train(Tile& tile) const {
+    std::map<int64_t, torch::Tensor> orders;
+    for (const auto age : tile.ages()) orders[age] = (torch::arange(90) * 7 + age * 13) % 90;
+    tile.train_epoch(task_.data().train, orders);
+  }
+
+  static int64_t slot_of(const Tile& tile, int64_t trial) {
+    const auto at = std::find(tile.trials().begin(), tile.trials().end(), trial);
+    EXPECT_NE(at, tile.trials().end()) << trial;
+    return at - tile.trials().begin();
+  }
+
+  /// `got` holds these trials and no others, as `want` does beside others.
+  static void expect_same_trials(const Tile& got, const Tile& want, const std::vector<int64_t>& trials) {
+    ASSERT_EQ(got.trials().size(), trials.size());
+    for (const auto trial : trials) {
+      const auto a = got.copy_row(slot_of(got, trial));
+      const auto b = want.copy_row(slot_of(want, trial));
+      EXPECT_EQ(got.ages()[static_cast<size_t>(slot_of(got, trial))], want.ages()[static_cast<size_t>(slot_of(want, trial))]);
       ASSERT_EQ(a.size(), b.size());
       for (size_t k = 0; k < a.size(); ++k) {
         EXPECT_TRUE(torch::allclose(a[k].to(torch::kDouble), b[k].to(torch::kDouble), 1e-5, 1e-6))
-            << "trial " << got.trials()[i] << ", tensor " << k;
+            << "trial " << trial << ", tensor " << k;
       }
     }
   }
@@ -44,41 +60,75 @@ class Compaction : public ::testing::TestWithParam<const char*> {
 TEST_P(Compaction, SurvivorsTrainOnAsIfNobodyHadLeft) {
   Tile whole(source_, iota(12));
   Tile shrunk(source_, iota(12));
-  const auto step = [&](Tile& tile, int64_t epoch) {
-    tile.train_epoch(task_.data().train, (torch::arange(90) * 7 + epoch * 13) % 90);
-  };
-  for (int64_t epoch = 0; epoch < 2; ++epoch) step(whole, epoch), step(shrunk, epoch);
+  for (int n = 0; n < 2; ++n) train(whole), train(shrunk);
   const std::vector<int64_t> survivors{1, 4, 5, 11};
   shrunk.keep_slots(survivors);
-  EXPECT_EQ(shrunk.trials(), survivors);
-  for (int64_t epoch = 2; epoch < 5; ++epoch) step(whole, epoch), step(shrunk, epoch);
+  for (int n = 0; n < 3; ++n) train(whole), train(shrunk);
   expect_same_trials(shrunk, whole, survivors);
   const auto& accuracy = task_.metrics()[0];
   const auto all = whole.evaluate(task_.data().validation, accuracy);
   const auto few = shrunk.evaluate(task_.data().validation, accuracy);
-  for (size_t i = 0; i < survivors.size(); ++i) EXPECT_NEAR(few[i], all[static_cast<size_t>(survivors[i])], 1e-9);
+  for (const auto trial : survivors) {
+    EXPECT_NEAR(few[static_cast<size_t>(slot_of(shrunk, trial))], all[static_cast<size_t>(trial)], 1e-9);
+  }
 }
 
 TEST_P(Compaction, MergedTilesTrainOnAsBefore) {
   Tile whole(source_, iota(12));
   Tile first(source_, std::vector<int64_t>{0, 1, 2, 3, 4});
   Tile second(source_, std::vector<int64_t>{5, 6, 7, 8, 9, 10, 11});
-  const auto step = [&](Tile& tile, int64_t epoch) {
-    tile.train_epoch(task_.data().train, (torch::arange(90) * 11 + epoch * 17) % 90);
-  };
-  step(whole, 0), step(first, 0), step(second, 0);
+  train(whole), train(first), train(second);
   first.keep_slots(std::vector<int64_t>{0, 2, 4});
-  first.append(second);
-  step(whole, 1), step(first, 1);
+  first.take_over(second);
+  train(whole), train(first);
   expect_same_trials(first, whole, {0, 2, 4, 5, 6, 7, 8, 9, 10, 11});
+}
+
+TEST_P(Compaction, NewcomersInRowsOfThoseThatLeftTrainAsAmongTheirOwnAge) {
+  Tile tile(source_, std::vector<int64_t>{0, 1, 2, 3});
+  Tile old(source_, std::vector<int64_t>{0, 1, 2, 3});
+  Tile young(source_, std::vector<int64_t>{4, 5, 6});
+  train(tile), train(tile), train(old), train(old);
+  tile.take_over(Tile(source_, std::vector<int64_t>{4, 5, 6}), std::vector<int64_t>{3, 1});
+  EXPECT_EQ(tile.trials(), (std::vector<int64_t>{0, 5, 2, 4, 6}));
+  EXPECT_EQ(tile.ages(), (std::vector<int64_t>{2, 0, 2, 0, 0}));
+  for (int n = 0; n < 3; ++n) train(tile), train(old), train(young);
+  for (const auto& [want, trials] : {std::pair<Tile*, std::vector<int64_t>>{&old, {0, 2}}, {&young, {4, 5, 6}}}) {
+    Tile part(source_, trials);
+    for (size_t i = 0; i < trials.size(); ++i) part.copy_weights(static_cast<int64_t>(i), tile, slot_of(tile, trials[i]));
+    expect_same_trials(part, *want, trials);
+  }
+}
+
+TEST_P(Compaction, CopiedWeightsTrainOnWithTheReceiversHyperparameters) {
+  Tile tile(source_, std::vector<int64_t>{0, 1, 2});
+  train(tile), train(tile);
+  Tile other(source_, std::vector<int64_t>{7, 8});
+  other.copy_weights(1, tile, 2);  // trial 8 goes on with the weights and moments of trial 2
+  EXPECT_EQ(other.ages(), (std::vector<int64_t>{0, 2}));
+  for (size_t k = 0; k < 2; ++k) EXPECT_TRUE(torch::equal(other.copy_row(1)[k], tile.copy_row(2)[k]));
+  train(other), train(tile);
+  EXPECT_FALSE(torch::allclose(other.copy_row(1)[0], tile.copy_row(2)[0], 1e-4, 1e-5));  // another learning rate
+  // What trial 2 would be with trial 8's hyperparameters from here on.
+  auto draws = configurations_.draws();
+  for (int64_t param = 0; param < 3; ++param) draws[static_cast<size_t>(2 * 3 + param)] = configurations_.draw(8, param);
+  const Configurations changed(configurations_.space(), 0, 12, draws);
+  Tile before(source_, std::vector<int64_t>{0, 1, 2});
+  train(before), train(before);
+  Tile expected({task_, changed, settings_, torch::kCPU, 5}, std::vector<int64_t>{2});
+  expected.copy_weights(0, before, 2);
+  train(expected);
+  for (size_t k = 0; k < expected.copy_row(0).size(); ++k) {
+    EXPECT_TRUE(torch::allclose(other.copy_row(1)[k].to(torch::kDouble), expected.copy_row(0)[k].to(torch::kDouble), 1e-5, 1e-6));
+  }
 }
 
 TEST_P(Compaction, RowComesBackFromItsCopy) {
   Tile tile(source_, iota(3));
-  tile.train_epoch(task_.data().train, torch::arange(90));
+  train(tile);
   const auto copy = tile.copy_row(1);
   const auto before = tile.evaluate(task_.data().validation, task_.metrics()[1]);
-  tile.train_epoch(task_.data().train, torch::arange(90));
+  train(tile);
   const auto after = tile.evaluate(task_.data().validation, task_.metrics()[1]);
   ASSERT_NE(before[1], after[1]);
   tile.restore_row(1, copy);
@@ -94,8 +144,8 @@ TEST_P(Compaction, DivergedTrialTouchesNoOther) {
   Tile a({task_, poisoned, settings_, torch::kCPU, 5}, iota(3));
   Tile b({task_, healthy, settings_, torch::kCPU, 5}, iota(3));
   for (int64_t epoch = 0; epoch < 3; ++epoch) {
-    a.train_epoch(task_.data().train, torch::arange(90));
-    b.train_epoch(task_.data().train, torch::arange(90));
+    train(a);
+    train(b);
   }
   const auto row = a.copy_row(1);
   EXPECT_FALSE(torch::isfinite(row[0]).all().item<bool>() && row[0].abs().max().item<double>() < 1e10);

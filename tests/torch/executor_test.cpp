@@ -160,6 +160,58 @@ TEST(TorchExecutor, TestsTheWeightsThatWereKept) {
   EXPECT_NE(executor->test_kept(), kept);
 }
 
+TEST(TorchExecutor, ExploitingTrialGoesOnAsItsSource) {
+  const SmallTask task(true);
+  const Configurations configurations = mixed();
+  const Settings settings;
+  const Objective loss{Goal::kMinimize, "loss", {}};
+  TorchExecutorOptions options;
+  options.seed = 3;
+  options.n_threads = 2;
+  options.tile_size = 3;
+  auto executor = make_torch_executor(task, configurations, settings, loss, options);
+  ASSERT_EQ(executor->cohort(2), executor->cohort(8));
+  ASSERT_NE(executor->cohort(2), executor->cohort(3));
+  EXPECT_FALSE(executor->structural(0));
+  EXPECT_TRUE(executor->structural(1));
+  executor->start(in_own_slots(iota(24)));
+  train_interval(*executor, 24);
+  const auto before = train_interval(*executor, 24);
+  EXPECT_NE(before[2], before[8]);
+  // With the very configuration of its source it is the same trial from here on; with another it is not.
+  const std::vector<double> same(configurations.row(8), configurations.row(8) + 3);
+  std::vector<double> other(configurations.row(11), configurations.row(11) + 3);
+  other[0] *= 3;
+  executor->exploit(std::vector<Exploit>{{2, 8, same}, {5, 11, other}});
+  for (int n = 0; n < 2; ++n) {
+    const auto after = train_interval(*executor, 24);
+    EXPECT_NEAR(after[2], after[8], 1e-5 * after[8]);
+    EXPECT_GT(std::abs(after[5] - after[11]), 1e-3 * after[11]);
+  }
+}
+
+TEST(TorchExecutor, FewTrialsLeftTrainOnAllCoresAsBefore) {
+  const SmallTask task(true);
+  const Configurations configurations = table({{"lr", spread(8, 0.01, 0.05)}});
+  const Settings settings;
+  const Objective loss{Goal::kMinimize, "loss", {}};
+  TorchExecutorOptions options;
+  options.seed = 3;
+  options.n_threads = 4;
+  const auto survivors = [&](const std::vector<int64_t>& gone) {
+    auto executor = make_torch_executor(task, configurations, settings, loss, options);
+    executor->start(in_own_slots(iota(8)));
+    train_interval(*executor, 8);
+    executor->retire(gone);
+    train_interval(*executor, 8, -1);
+    return train_interval(*executor, 8, -1);
+  };
+  const auto reference = survivors({});
+  const auto few = survivors({0, 1, 4, 6, 7});  // the places of some cores are empty now
+  for (const int64_t trial : {2, 3, 5}) EXPECT_NEAR(few[trial], reference[trial], 1e-4 * reference[trial]) << trial;
+  EXPECT_EQ(few[0], -1);
+}
+
 TEST(TorchExecutor, LearnsTheTask) {
   const SmallTask task;
   const Configurations configurations = mixed();
