@@ -59,6 +59,12 @@ TEST(SweepFile, ReadsEverySection) {
   EXPECT_EQ(spec.trial.at("epochs").where.to_string(), "s.yml:28");
 }
 
+TEST(SweepFile, ReadsATrialTimeout) {
+  const SweepSpec spec = parse_sweep(replaced("timeout: 60", "trial_timeout: 1.5"), "s.yml");
+  EXPECT_EQ(spec.limits.trial_timeout_s, 1.5);
+  EXPECT_EQ(spec.limits.timeout_s, 0);
+}
+
 TEST(SweepFile, HasDefaults) {
   const SweepSpec spec = parse(R"(
 type: sweep
