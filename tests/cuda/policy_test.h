@@ -146,7 +146,8 @@ class PolicyTest : public BackendTest {
     const bool same_age = below(random, 3) == 0;
     const double shift = below(random, 2) ? 0 : 0.75;
     for (int64_t trial = 0; trial < history.n_trials; ++trial) {
-      history.state[trial] = static_cast<TrialState>(below(random, 6));
+      history.state[trial] = TrialState::kRunning;
+      if (below(random, 2)) history.state[trial] = static_cast<TrialState>(below(random, 6));
       if (history.state[trial] == TrialState::kDiverged) history.state[trial] = TrialState::kRunning;
       const int64_t age = same_age ? history.n_intervals : below(random, history.n_intervals + 1);
       for (int64_t i = 0; i < age; ++i) {
