@@ -1,24 +1,21 @@
 // Random sampling of configurations.
 #include "cuda/common/algorithms.h"
-#include "cuda/common/execution.h"
-#include "cuda/sampling/distributions.h"
+#include "cuda/common/philox.h"
+#include "cuda/sampling/draw_matrix.h"
 
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 namespace {
 
-struct DrawOne {
+struct ConfigurationBits {
   uint64_t seed;
-  const DistributionSpec* specs;
-  int64_t n_params;
   int64_t first_trial;
-  double* draws;
 
-  LOCKSTEP_HD void operator()(int64_t i) const {
-    const int64_t param = i % n_params;
-    const int64_t trial = first_trial + i / n_params;
-    const RandomWords words =
-        random_words(seed, RandomPurpose::kConfiguration, trial, /*stream=*/0, static_cast<uint32_t>(param));
-    draws[i] = draw(specs[param], words.bits());
+  LOCKSTEP_HD void operator()(int64_t first, int64_t n, int64_t param, uint64_t* bits) const {
+    for (int64_t k = 0; k < n; ++k) {
+      bits[k] = random_words(seed, RandomPurpose::kConfiguration, first_trial + first + k, /*stream=*/0,
+                             static_cast<uint32_t>(param))
+                    .bits();
+    }
   }
 };
 
@@ -26,7 +23,7 @@ struct DrawOne {
 
 void sample_random(const Context& context, const DistributionSpec* specs, int64_t n_params, int64_t first_trial,
                    int64_t n_trials, double* draws) {
-  for_each_index(context, n_trials * n_params, DrawOne{context.seed, specs, n_params, first_trial, draws});
+  draw_matrix(context, ConfigurationBits{context.seed, first_trial}, specs, n_params, n_trials, draws);
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

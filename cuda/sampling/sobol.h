@@ -68,4 +68,12 @@ LOCKSTEP_HD inline Digits sobol_point(const Digits* directions, uint32_t index) 
   return point;
 }
 
+/// The direction in which the point `index`, above 0, differs from the one before: the lowest digit of the index that
+/// is 1.
+LOCKSTEP_HD inline int gray_code_change(uint32_t index) {
+  int digit = 0;
+  for (; !(index & 1); index >>= 1) ++digit;
+  return digit;
+}
+
 }  // namespace lockstep

@@ -5,7 +5,7 @@
 
 #include "cuda/common/algorithms.h"
 #include "cuda/common/execution.h"
-#include "cuda/sampling/distributions.h"
+#include "cuda/sampling/draw_matrix.h"
 #include "cuda/sampling/sobol.h"
 
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
@@ -28,18 +28,15 @@ struct ScrambleOne {
   }
 };
 
-struct DrawPoint {
-  const DistributionSpec* specs;
+struct PointBits {
   const uint64_t* scrambled;
-  int64_t n_params;
   int64_t first_trial;
-  double* draws;
 
-  LOCKSTEP_HD void operator()(int64_t i) const {
-    const int64_t param = i % n_params;
+  LOCKSTEP_HD void operator()(int64_t first, int64_t n, int64_t param, uint64_t* bits) const {
     const uint64_t* entries = scrambled + param * kSobolEntries;
-    const auto index = static_cast<uint32_t>(first_trial + i / n_params);
-    draws[i] = draw(specs[param], sobol_point(entries, index) ^ entries[kSobolDigits]);
+    auto index = static_cast<uint32_t>(first_trial + first);
+    bits[0] = sobol_point(entries, index) ^ entries[kSobolDigits];
+    for (int64_t k = 1; k < n; ++k) bits[k] = bits[k - 1] ^ entries[gray_code_change(++index)];
   }
 };
 
@@ -65,7 +62,7 @@ void sample_sobol(const Context& context, const DistributionSpec* specs, int64_t
                  static_cast<int64_t>(directions.size() * sizeof(uint32_t)));
   for_each_index(context, n_params * kSobolEntries,
                  ScrambleOne{context.seed, device_directions.data(), scrambled.data()});
-  for_each_index(context, n_trials * n_params, DrawPoint{specs, scrambled.data(), n_params, first_trial, draws});
+  draw_matrix(context, PointBits{scrambled.data(), first_trial}, specs, n_params, n_trials, draws);
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

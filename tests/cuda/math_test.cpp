@@ -141,6 +141,18 @@ TEST(NormalQuantile, IsSymmetric) {
   }
 }
 
+TEST(NearestDouble, RoundsAsTheProcessorDoes) {
+  std::mt19937_64 random(4);
+  for (const uint64_t n : {uint64_t{0}, uint64_t{1}, (uint64_t{1} << 53) + 1, (uint64_t{1} << 53) + 3, ~uint64_t{0}}) {
+    EXPECT_EQ(nearest_double(n), static_cast<double>(n)) << n;
+  }
+  for (int i = 0; i < 10'000; ++i) {
+    const uint64_t n = random() >> (i % 64);
+    ASSERT_EQ(nearest_double(n), static_cast<double>(n)) << n;
+    ASSERT_EQ(exact_double(n >> 12), static_cast<double>(n >> 12)) << n;
+  }
+}
+
 TEST(IntegerPower, EqualsRepeatedMultiplication) {
   EXPECT_EQ(integer_power(0.9, 0), 1);
   EXPECT_EQ(integer_power(0.9, 1), 0.9);

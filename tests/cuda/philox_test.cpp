@@ -52,5 +52,15 @@ TEST(Philox, BoundedIntegersCoverTheirRange) {
   EXPECT_EQ(bounded_integer(~uint64_t{0}, most), most - 1);
 }
 
+TEST(Philox, BoundedIntegersAreTheHighHalfOfTheProduct) {
+  for (int64_t i = 0; i < 10'000; ++i) {
+    const uint64_t bits = random_words(7, RandomPurpose::kConfiguration, i, 0, 0).bits();
+    const uint64_t size = random_words(7, RandomPurpose::kConfiguration, i, 0, 1).bits();
+    const auto count = static_cast<int64_t>(size >> (1 + i % 63));
+    const auto product = static_cast<unsigned __int128>(bits) * static_cast<uint64_t>(count);
+    ASSERT_EQ(bounded_integer(bits, count), static_cast<int64_t>(product >> 64)) << bits << " " << count;
+  }
+}
+
 }  // namespace
 }  // namespace lockstep

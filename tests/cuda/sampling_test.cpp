@@ -47,6 +47,21 @@ TEST_P(RandomSampling, TrialDoesNotDependOnTheRangeThatIsDrawn) {
   EXPECT_TRUE(same_bits({some.begin() + 7 * width, some.begin() + 8 * width}, trial_17));
 }
 
+// Groups of trials and cores share the work on the host: ranges that begin and end anywhere, one long enough for
+// threads.
+TEST_P(RandomSampling, DrawsTheSameBitsInPieces) {
+  const auto specs = every_kind();
+  const auto all = sample(specs, 3, 6'000);
+  std::vector<double> pieces;
+  int64_t first = 3;
+  for (const int64_t n : {1, 255, 256, 257, 1'300, 3'931}) {
+    const auto piece = sample(specs, first, n);
+    pieces.insert(pieces.end(), piece.begin(), piece.end());
+    first += n;
+  }
+  EXPECT_TRUE(same_bits(pieces, all));
+}
+
 TEST_P(RandomSampling, ParameterDoesNotDependOnTheOthers) {
   auto specs = every_kind();
   const auto all = sample(specs, 17, 1);

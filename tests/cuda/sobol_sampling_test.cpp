@@ -142,6 +142,15 @@ TEST_P(SobolSampling, TrialDoesNotDependOnTheRangeThatIsDrawn) {
   EXPECT_TRUE(same_bits(some, {all.begin() + 10 * width, all.begin() + 19 * width}));
 }
 
+// The host goes from point to point, a GPU to each from the start.
+TEST_P(SobolSampling, LastPointsAreTheSameOneByOne) {
+  const auto last = unit_cube(3, kMaxSobolTrials - 300, 300);
+  for (const int64_t k : {0, 1, 43, 44, 255, 256, 299}) {
+    const auto point = unit_cube(3, kMaxSobolTrials - 300 + k, 1);
+    EXPECT_TRUE(same_bits(point, {last.begin() + 3 * k, last.begin() + 3 * (k + 1)})) << k;
+  }
+}
+
 TEST_P(SobolSampling, ParameterDoesNotDependOnTheOthers) {
   auto specs = every_kind();
   const auto all = sample(specs, 17, 1);
