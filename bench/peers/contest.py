@@ -1,13 +1,15 @@
-"""What every Python contestant shares: the command line, the data, the clock (in C++: bench/training/stopwatch.h)."""
+"""What every Python contestant of bench/run shares: the command line, the data, what is printed (in C++:
+bench/training/stopwatch.h)."""
 
 import argparse
 import csv
 import gzip
 import json
 import pathlib
-import time
 
 import numpy as np
+
+import stopwatch
 
 DIGITS = pathlib.Path(__file__).parents[2] / "models" / "data" / "digits.csv.gz"
 
@@ -48,13 +50,11 @@ def learning_rates(n_trials):
 
 def time_epochs(args, epoch):
     """Runs epoch(), which trains and validates every trial once: first to compile, then for the time asked."""
-    best = epoch()
-    n = 0
-    begin = time.perf_counter()
-    seconds = 0.0
-    while n == 0 or seconds < args.min_seconds:
+    best = 0.0
+
+    def validated():
+        nonlocal best
         best = max(best, epoch())
-        n += 1
-        seconds = time.perf_counter() - begin
-    print(json.dumps({"trial_epochs_per_s": n * args.trials / seconds, "epochs": n, "seconds": seconds,
-                      "best_validation_accuracy": float(best)}))
+
+    epochs_per_s = stopwatch.repeat(args.min_seconds, validated)
+    print(json.dumps({"trial_epochs_per_s": args.trials * epochs_per_s, "best_validation_accuracy": float(best)}))

@@ -1,19 +1,15 @@
 #include "training/stopwatch.h"
 
-#include <chrono>
-#include <cstdio>
-#include <cstdlib>
 #include <thread>
 
 #include <CLI/CLI.hpp>
 
+#include "stopwatch.h"
+
 namespace lockstep::bench {
 
 Contest parse_contest(int argc, char** argv, const char* description) {
-#ifndef NDEBUG
-  std::fputs("this is a Debug build, whose figures mean nothing; configure with -DCMAKE_BUILD_TYPE=Release\n", stderr);
-  std::exit(1);
-#endif
+  refuse_debug_build();
   Contest contest;
   CLI::App app(description);
   app.add_option("--width", contest.width, "Units of each of the two hidden layers")->capture_default_str();
@@ -32,19 +28,12 @@ Contest parse_contest(int argc, char** argv, const char* description) {
 }
 
 void time_epochs(const Contest& contest, int64_t trials_per_epoch, const std::function<double()>& epoch) {
-  using Clock = std::chrono::steady_clock;
-  double best = epoch();
-  int64_t n_epochs = 0;
-  double seconds = 0;
-  const auto begin = Clock::now();
-  while (n_epochs == 0 || seconds < contest.min_seconds) {
-    best = std::max(best, epoch());
-    ++n_epochs;
-    seconds = std::chrono::duration<double>(Clock::now() - begin).count();
-  }
+  double best = 0;
+  const Repetitions epochs = repeat(contest.min_seconds, [&] { best = std::max(best, epoch()); });
   std::printf(
       "{\"trial_epochs_per_s\": %.4f, \"epochs\": %lld, \"seconds\": %.4f, \"best_validation_accuracy\": %.4f}\n",
-      static_cast<double>(n_epochs * trials_per_epoch) / seconds, static_cast<long long>(n_epochs), seconds, best);
+      static_cast<double>(epochs.n * trials_per_epoch) / epochs.seconds, static_cast<long long>(epochs.n),
+      epochs.seconds, best);
 }
 
 }  // namespace lockstep::bench

@@ -120,9 +120,13 @@ Configurations sample(const Backend& backend, const Context& context, const Samp
   const Sampler sampler(backend, context, sampling, space);
   if (n_trials < 0) throw std::invalid_argument("sample: negative number of trials");
   std::vector<double> draws(static_cast<size_t>(n_trials * space.n_params()));
-  const DeviceBuffer<double> device_draws(backend, context, draws.size());
-  sampler.draw(first_trial, n_trials, device_draws.data());
-  device_draws.download(draws.data(), draws.size());
+  if (backend.kind == DeviceKind::kCpu) {  // a vector is memory of that device
+    sampler.draw(first_trial, n_trials, draws.data());
+  } else {
+    const DeviceBuffer<double> device_draws(backend, context, draws.size());
+    sampler.draw(first_trial, n_trials, device_draws.data());
+    device_draws.download(draws.data(), draws.size());
+  }
   return Configurations(space, first_trial, n_trials, std::move(draws));
 }
 

@@ -1,0 +1,98 @@
+"""What the bench commands share: building, rounds of every contestant, ratios within a round, a table, a JSON file.
+
+A contestant is a command whose last line of output is a JSON object. A round runs each once, in an order of its own, so
+that a machine whose speed wanders slows all of them alike; ratios are taken within a round.
+"""
+
+import argparse
+import datetime
+import json
+import os
+import pathlib
+import platform
+import random
+import statistics
+import subprocess
+import sys
+
+ROOT = pathlib.Path(__file__).resolve().parent.parent
+PEERS = ROOT / "bench" / "peers"
+PYTHON = str(pathlib.Path(os.environ.get("LOCKSTEP_DEPS_DIR", ROOT / ".deps")) / "peers" / "bin" / "python")
+
+
+def parser(description, name, min_seconds):
+    result = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
+    result.add_argument("--rounds", type=int, default=5, help="at least 5 for figures to publish (%(default)s)")
+    result.add_argument("--min-seconds", type=float, default=min_seconds,
+                        help="time each contestant until so much has gone by (%(default)s)")
+    result.add_argument("--build-dir", help="use the bench programs of this build folder and build nothing")
+    result.add_argument("--output", default=str(ROOT / "bench" / "results" / f"{name}.json"), help="(%(default)s)")
+    return result
+
+
+def prepare(args, targets):
+    """Installs the peers and builds `targets` where they are missing. Returns the folder of the programs."""
+    if args.rounds < 1:
+        sys.exit("--rounds must be at least 1")
+    subprocess.run([PEERS / "install"], check=True)
+    build_dir = pathlib.Path(args.build_dir).resolve() if args.build_dir else ROOT / "build-bench"
+    if not args.build_dir:
+        environment = dict(os.environ, LOCKSTEP_BUILD_DIR="build-bench",
+                           LOCKSTEP_CMAKE_ARGS="-DLOCKSTEP_BUILD_BENCH=ON -DLOCKSTEP_BUILD_TESTS=OFF")
+        subprocess.run([ROOT / "scripts" / "build", *targets], env=environment, check=True)
+    args.load = os.getloadavg()[0]
+    if args.load > 0.5:
+        print(f"warning: the machine is not idle (load {args.load:.1f}); ratios will wander", file=sys.stderr)
+    return build_dir / "bin"
+
+
+def run(command):
+    command = [str(part) for part in command]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    if done.returncode != 0:
+        sys.exit(f"failed: {' '.join(command)}")
+    return json.loads(done.stdout.splitlines()[-1])
+
+
+def run_rounds(label, commands, n_rounds, tell):
+    """The results of every contestant, [rounds]. `tell(result)` says one in words."""
+    results = {name: [] for name in commands}
+    for n in range(n_rounds):
+        order = list(commands)
+        random.Random(f"{label} {n}").shuffle(order)
+        for name in order:
+            results[name].append(run(commands[name]))
+            print(f"{label} round {n + 1}/{n_rounds} {name}: {tell(results[name][-1])}", file=sys.stderr)
+    return results
+
+
+def spread(values, form):
+    return f"{statistics.median(values):{form}} ({min(values):{form}}-{max(values):{form}})"
+
+
+def ratios(rates, ours, peers):
+    """Our rate over the best of the peers', round by round."""
+    return [rate / max(rates[peer][n] for peer in peers) for n, rate in enumerate(rates[ours])]
+
+
+def processor():
+    try:
+        for line in open("/proc/cpuinfo"):
+            if line.startswith("model name"):
+                return line.split(":", 1)[1].strip()
+    except OSError:
+        pass
+    return platform.processor() or platform.machine()
+
+
+def report(args, what, table, figures):
+    """Prints `table` under a line that says what was measured, and writes `figures` to the JSON file."""
+    machine = f"{processor()}, {os.cpu_count()} cores"
+    print(f"{what}, {args.rounds} rounds, on {machine}; load at the start {args.load:.1f}\n\n{table}")
+    output = pathlib.Path(args.output)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.write_text(json.dumps({
+        "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": machine,
+        "load_at_start": args.load, **figures,
+    }, indent=2) + "\n")
+    print(f"\nwritten: {output}", file=sys.stderr)
