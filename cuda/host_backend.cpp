@@ -1,6 +1,8 @@
 // The host backend: the device algorithms as g++ compiles them, in the program's own memory.
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <string>
 
 #include "cuda/common/backend_table.h"
@@ -27,6 +29,24 @@ class HostAllocator final : public Allocator {
   static constexpr size_t kAlignment = 256;
 };
 
+/// The first number of a file that holds one, or after `name` in one that holds many; -1 when there is none ("max").
+int64_t number_in(const char* path, const std::string& name = "") {
+  std::ifstream file(path);
+  std::string word;
+  int64_t number = -1;
+  while (!name.empty() && file >> word && word != name) {
+  }
+  return file >> number ? number : -1;
+}
+
+int64_t free_memory_bytes(const Context&) {
+  int64_t bytes = number_in("/proc/meminfo", "MemAvailable:") * 1024;
+  // A container may have less than its machine (cgroup v2).
+  const int64_t limit = number_in("/sys/fs/cgroup/memory.max"), taken = number_in("/sys/fs/cgroup/memory.current");
+  if (limit >= 0 && taken >= 0) bytes = std::min(bytes, std::max<int64_t>(0, limit - taken));
+  return bytes;
+}
+
 void copy(const Context&, void* to, const void* from, int64_t size_bytes) {
   if (size_bytes > 0) std::memcpy(to, from, static_cast<size_t>(size_bytes));
 }
@@ -49,8 +69,8 @@ DeviceGuard::~DeviceGuard() = default;
 
 const Backend& host_backend() {
   static const Backend backend =
-      on_host::make_backend({"host", DeviceKind::kCpu, [] { return 1; }, &on_host::plain_allocator, &on_host::copy,
-                             &on_host::copy, [](const Context&) {}});
+      on_host::make_backend({"host", DeviceKind::kCpu, [] { return 1; }, &on_host::free_memory_bytes,
+                             &on_host::plain_allocator, &on_host::copy, &on_host::copy, [](const Context&) {}});
   return backend;
 }
 

@@ -16,6 +16,7 @@ struct Runtime {
   const char* name;
   DeviceKind kind;
   int (*device_count)();
+  int64_t (*free_memory_bytes)(const Context&);
   Allocator& (*allocator)();
   void (*copy_to_device)(const Context&, void* device, const void* host, int64_t size_bytes);
   void (*copy_to_host)(const Context&, void* host, const void* device, int64_t size_bytes);
@@ -62,6 +63,7 @@ inline Backend make_backend(const Runtime& runtime) {
   backend.name = runtime.name;
   backend.kind = runtime.kind;
   backend.device_count = runtime.device_count;
+  backend.free_memory_bytes = runtime.free_memory_bytes;
   backend.allocator = runtime.allocator;
   backend.copy_to_device = runtime.copy_to_device;
   backend.copy_to_host = runtime.copy_to_host;

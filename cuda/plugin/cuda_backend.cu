@@ -48,6 +48,13 @@ int device_count() {
   return count_devices(&problem);
 }
 
+int64_t free_memory_bytes(const Context& context) {
+  const DeviceGuard guard(context);
+  size_t free_bytes = 0, total_bytes = 0;
+  LOCKSTEP_CUDA_CHECK(cudaMemGetInfo(&free_bytes, &total_bytes));
+  return static_cast<int64_t>(free_bytes);
+}
+
 void synchronize(const Context& context) {
   LOCKSTEP_CUDA_CHECK(cudaStreamSynchronize(static_cast<cudaStream_t>(context.stream)));
 }
@@ -84,7 +91,7 @@ extern "C" __attribute__((visibility("default"))) const lockstep::Backend* locks
   }
   if (count_devices(problem) == 0) return nullptr;
   static const lockstep::Backend backend = make_backend(
-      {"cuda", lockstep::DeviceKind::kCuda, &device_count, &plain_allocator, &Entry<&copy_to_device>::call,
-       &Entry<&copy_to_host_entry>::call, &Entry<&synchronize>::call});
+      {"cuda", lockstep::DeviceKind::kCuda, &device_count, &free_memory_bytes, &plain_allocator,
+       &Entry<&copy_to_device>::call, &Entry<&copy_to_host_entry>::call, &Entry<&synchronize>::call});
   return &backend;
 }

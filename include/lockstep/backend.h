@@ -74,6 +74,8 @@ struct Backend {
   DeviceKind kind;
 
   int (*device_count)();
+  /// Bytes that this process may still take of the device's memory, as things stand now.
+  int64_t (*free_memory_bytes)(const Context&);
   /// Plain allocator of the backend, for use without LibTorch.
   Allocator& (*allocator)();
   /// Copies between host and device memory; to_host synchronises the stream.

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <functional>
+#include <limits>
 #include <map>
 #include <thread>
 #include <unordered_map>
@@ -23,6 +24,8 @@ namespace {
 constexpr int64_t kCpuTileBytes = 6 << 20;
 constexpr int64_t kLargestCpuTile = 128;
 constexpr int64_t kLargestGpuTile = 4096;
+/// Part of the free memory that trials may fill: the rest is for what is not counted, and for others.
+constexpr double kMemoryShare = 0.7;
 
 DataPart on_device(const DataPart& part, torch::Device device) {
   if (part.size() == 0) return part;
@@ -49,7 +52,10 @@ class TorchExecutor : public Executor {
     for (size_t c = 0; c < cohorts_.size(); ++c) {
       for (const auto trial : cohorts_[c].trials) cohort_of_[trial] = c;
     }
+    capacity_ = plan_capacity();
   }
+
+  int64_t capacity() const override { return capacity_; }
 
   int64_t cohort(int64_t trial) const override { return static_cast<int64_t>(cohort_of_.at(trial)); }
 
@@ -160,6 +166,9 @@ class TorchExecutor : public Executor {
 
   std::vector<std::string> notes() const override {
     std::vector<std::string> out;
+    if (capacity_ < configurations_.n_trials()) {
+      out.push_back("memory takes " + std::to_string(capacity_) + " trials at once");
+    }
     for (size_t c = 0; c < cohorts_.size(); ++c) {
       const Cohort& cohort = cohorts_[c];
       out.push_back("cohort " + std::to_string(c) + ": " + std::to_string(cohort.trials.size()) + " trials" +
@@ -208,6 +217,24 @@ class TorchExecutor : public Executor {
   void add(Place& place, int64_t trial) {
     place.add(trial);
     place_of_[trial] = &place;
+  }
+
+  /// Most trials that free memory takes at once, as cohorts are mixed on average. On a CPU only the tiles that the workers train
+  /// just then hold gradients and activations; on a GPU all do.
+  int64_t plan_capacity() const {
+    double trial_bytes = 0, working_bytes = 0;
+    for (const auto& cohort : cohorts_) {
+      const double share = static_cast<double>(cohort.trials.size()) / static_cast<double>(cohort_of_.size());
+      const auto step_bytes = static_cast<double>(cohort.trial_bytes);
+      trial_bytes += share * (options_.device.is_cpu() ? static_cast<double>(cohort.row_bytes) : step_bytes);
+      if (options_.device.is_cpu()) {
+        working_bytes = std::max(working_bytes, workers_.n_threads() * std::max(step_bytes, static_cast<double>(kCpuTileBytes)));
+      }
+    }
+    const auto free_bytes = static_cast<double>(
+        backend_of(options_.device).free_memory_bytes(device_context(options_.device, options_.seed)));
+    const double fits = (kMemoryShare * free_bytes - working_bytes) / std::max(1.0, trial_bytes);
+    return static_cast<int64_t>(std::clamp(fits, 1.0, static_cast<double>(std::numeric_limits<int32_t>::max())));
   }
 
   /// Most trials in a tile of this cohort, as things stand.
@@ -282,6 +309,7 @@ class TorchExecutor : public Executor {
   DataPart train_, validation_, test_;
   std::vector<Cohort> cohorts_;
   std::unordered_map<int64_t, size_t> cohort_of_;
+  int64_t capacity_ = 1;
   std::unordered_map<int64_t, int64_t> slot_of_;   ///< of the trials that run
   std::unordered_map<int64_t, Place*> place_of_;   ///< of the trials that run
   std::vector<double> reports_;                    ///< by slot: a device's metrics on their way

@@ -64,6 +64,12 @@ TEST_P(EveryBackend, AllocatesAlignedMemory) {
   }
 }
 
+TEST_P(EveryBackend, KnowsHowMuchMemoryIsFree) {
+  const int64_t bytes = backend_->free_memory_bytes(context_);
+  EXPECT_GT(bytes, int64_t{1} << 20);
+  EXPECT_LT(bytes, int64_t{1} << 50);
+}
+
 TEST_P(EveryBackend, SaysThatMemoryIsOut) {
   try {
     backend_->allocator().allocate(size_t{1} << 60, context_.stream);
