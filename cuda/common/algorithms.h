@@ -17,6 +17,11 @@ void fill_uniform(const Context&, const RowFill&, double from, double to);
 void fill_normal(const Context&, const RowFill&, double mean, double std);
 void permutation(const Context&, int64_t epoch, int64_t n, int64_t* order);
 void decide(const Context&, const SweepView&, const DecideOptions&);
+void compact_rows(const Context&, const uint8_t* keep, int64_t n_rows, const RowMatrix* matrices, int64_t n_matrices,
+                  int64_t* source);
+void copy_rows(const Context&, const RowMatrix* targets, const RowMatrix* sources, int64_t n_matrices,
+               const int64_t* from, const int64_t* to, int64_t n);
+void reduce_metric(const Context&, const MetricValues& values, double* sums);
 void sgd_update(const Context&, const SgdUpdate&);
 void adam_update(const Context&, const AdamUpdate&);
 

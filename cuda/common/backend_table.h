@@ -75,6 +75,9 @@ inline Backend make_backend(const Runtime& runtime) {
   backend.fill_normal = &Entry<&fill_normal>::call;
   backend.permutation = &Entry<&permutation>::call;
   backend.decide = &Entry<&decide>::call;
+  backend.compact_rows = &Entry<&compact_rows>::call;
+  backend.copy_rows = &Entry<&copy_rows>::call;
+  backend.reduce_metric = &Entry<&reduce_metric>::call;
   backend.sgd_update = &Entry<&sgd_update>::call;
   backend.adam_update = &Entry<&adam_update>::call;
   return backend;

@@ -5,3 +5,4 @@
 #include "cuda/sampling/permutation.cu"
 #include "cuda/slots/decide.cu"
 #include "cuda/slots/refill.cu"
+#include "cuda/slots/row_moves.cu"

@@ -67,6 +67,22 @@ struct RowFill {
   float* values = nullptr;          ///< [n_rows, row_size] contiguous
 };
 
+/// A matrix whose rows are moved with their trials: row i is the `row_bytes` bytes from `data + i * row_bytes`, in the
+/// context's device memory.
+struct RowMatrix {
+  void* data = nullptr;
+  int64_t row_bytes = 0;
+};
+
+/// Values of a metric, by trial and example: [n_rows, n_columns] float, `row_stride` floats between rows, in the context's
+/// device memory.
+struct MetricValues {
+  const float* values = nullptr;
+  int64_t n_rows = 0;
+  int64_t n_columns = 0;
+  int64_t row_stride = 0;
+};
+
 /// The device algorithms of one backend: the only seam between them and the rest. Every entry works in the order of
 /// `context.stream`, does not synchronise unless it says so, and is deterministic. Failures throw DeviceError.
 struct Backend {
@@ -112,6 +128,22 @@ struct Backend {
   /// threshold is that best, and the caller is to refuse. Temporary memory is the context's; what the first call (the
   /// filling) took is enough for all later ones. Takes no host decision; equal bit for bit on every backend.
   void (*decide)(const Context&, const SweepView&, const DecideOptions&);
+
+  /// Compacts rows in place, in every one of `matrices` alike: rows that stay, where `keep` [n_rows] is not 0, become the
+  /// first ones. Those beyond their number fill the holes before it, in order, so that no more rows move than there are
+  /// holes, and the others stay where they are. `source` [n_rows] gets the old row of each new one, and -1 beyond them.
+  /// `keep` and `source` are in device memory, the array of matrices in host memory. The bytes of rows that are left over
+  /// are not changed.
+  void (*compact_rows)(const Context&, const uint8_t* keep, int64_t n_rows, const RowMatrix* matrices,
+                       int64_t n_matrices, int64_t* source);
+  /// Copies `n` rows: row from[i] of each matrix of `sources` to row to[i] of the matrix with the same place in `targets`,
+  /// of equal row_bytes. A pair with a negative row is skipped. No row is copied to twice, and none is both copied to and
+  /// from. `from` and `to` [n] are in device memory, the arrays of matrices in host memory.
+  void (*copy_rows)(const Context&, const RowMatrix* targets, const RowMatrix* sources, int64_t n_matrices,
+                    const int64_t* from, const int64_t* to, int64_t n);
+  /// Adds the sum of each row of `values`, in double, to `sums` [n_rows] in device memory. The order of the additions
+  /// hangs on n_columns alone, so that a trial's sum does not depend on its company.
+  void (*reduce_metric)(const Context&, const MetricValues& values, double* sums);
 
   void (*sgd_update)(const Context&, const SgdUpdate&);
   void (*adam_update)(const Context&, const AdamUpdate&);

@@ -113,7 +113,7 @@ class PolicyTest : public BackendTest {
       }
     }
     // The histories must have tried every outcome.
-    for (const int64_t n : {n_stopped, n_kept, n_left_alone}) EXPECT_GT(n, n_histories / 8);
+    for (const int64_t n : {n_stopped, n_kept, n_left_alone}) EXPECT_GT(n, n_histories / 16);
   }
 
   EarlyTermination policy_;
