@@ -26,6 +26,13 @@ struct OrderStatistics {
   double upper;
 };
 
+template <class Score>
+struct WriteScore {
+  Score score;
+  double* scores;
+  LOCKSTEP_HD void operator()(int64_t i) const { scores[i] = score(i); }
+};
+
 #ifdef __CUDACC__
 
 template <class Ranks>
@@ -53,13 +60,6 @@ struct PickRanks {
     }
     *out = statistics;
   }
-};
-
-template <class Score>
-struct WriteScore {
-  Score score;
-  double* scores;
-  LOCKSTEP_HD void operator()(int64_t i) const { scores[i] = score(i); }
 };
 
 #else
@@ -114,16 +114,15 @@ inline void select_ranks(double* values, int64_t n, RankPair ranks, OrderStatist
 template <class Score, class Ranks>
 void order_statistics(const Context& context, int64_t n, const Score& score, const Ranks& ranks, double* workspace,
                       OrderStatistics* out) {
-#ifdef __CUDACC__
   for_each_index(context, n, WriteScore<Score>{score, workspace});
+#ifdef __CUDACC__
   ThrustAllocator allocator(context);
   thrust::sort(thrust_policy(context, allocator), workspace, workspace + n);
   for_each_index(context, 1, PickRanks<Ranks>{ranks, workspace, n, out});
 #else
-  (void)context;
   OrderStatistics statistics = {0, 0, 0};
   for (int64_t i = 0; i < n; ++i) {
-    const double value = score(i);
+    const double value = workspace[i];
     workspace[statistics.n_compared] = value;
     statistics.n_compared += value < kLeftOut ? 1 : 0;
   }

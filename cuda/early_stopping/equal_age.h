@@ -63,10 +63,11 @@ void judge_at_equal_age(const Context& context, const SweepView& sweep, const De
 
 /// The best score of a trial that has reached `age`, over 1..age; of one that diverged, whenever it did, the worst.
 LOCKSTEP_HD inline double best_at(const HistoryView& history, int64_t trial, int64_t age) {
+  // Without a branch, which nothing would predict.
   const TrialState state = history.state[trial];
-  if (state == TrialState::kWaiting || history.n_reported[trial] < age) return kLeftOut;
-  if (state == TrialState::kDiverged) return kWorstScore;
-  return history.best_score[(age - 1) * history.n_trials + trial];
+  const double best = history.best_score[(age - 1) * history.n_trials + trial];
+  const bool reached = (state != TrialState::kWaiting) & (history.n_reported[trial] >= age);
+  return reached ? (state == TrialState::kDiverged ? kWorstScore : best) : kLeftOut;
 }
 
 /// Throws DeviceError when a matrix that the policy reads is not kept.

@@ -14,23 +14,18 @@ struct MedianRule {
   MedianReference reference;
 
   LOCKSTEP_HD double score_at(const HistoryView& history, int64_t trial, int64_t age) const {
+    // Without a branch, which nothing would predict.
     const TrialState state = history.state[trial];
-    const int64_t n = history.n_reported[trial];
-    if (state == TrialState::kWaiting || n == 0) return kLeftOut;
-    bool compared = false;
-    switch (reference) {
-      case MedianReference::kAll:
-        compared = n >= age || has_ended(state);
-        break;
-      case MedianReference::kReached:
-        compared = n >= age;
-        break;
-      case MedianReference::kCompleted:
-        compared = state == TrialState::kFinished;
-        break;
-    }
-    if (!compared) return kLeftOut;
-    return n <= age ? history.last_mean[trial] : history.mean_score[(age - 1) * history.n_trials + trial];
+    const int32_t n = history.n_reported[trial];
+    const bool reached = n >= age;
+    const bool finished = state == TrialState::kFinished;
+    const bool counts = reference == MedianReference::kCompleted  ? finished
+                        : reference == MedianReference::kReached ? reached
+                                                                 : reached | has_ended(state);
+    const double last = history.last_mean[trial];
+    const double then = history.mean_score[(age - 1) * history.n_trials + trial];
+    const double average = n > age ? then : last;
+    return counts & (n > 0) & (state != TrialState::kWaiting) ? average : kLeftOut;
   }
 
   LOCKSTEP_HD RankPair operator()(int64_t n_compared) const { return {(n_compared - 1) / 2, n_compared / 2}; }

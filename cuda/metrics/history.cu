@@ -22,14 +22,16 @@ struct RecordSlot {
     double best = score;
     double mean = score;
     if (n > 0) {
-      best = fmax(history.last_best[trial], score);
+      // Comparisons instead of fmin and fmax, which are calls on a host: no score is a NaN.
+      const double best_before = history.last_best[trial];
+      best = best_before > score ? best_before : score;
       const double before = history.last_mean[trial];
       const double count = static_cast<double>(n + 1);
       // Each part divided on its own: the difference of two finite scores may overflow. No average is above the best,
       // whatever the rounding: a trial alone must never be worse than its own median.
-      mean = before == kWorstScore || score == kWorstScore
-                 ? kWorstScore
-                 : fmin(best, before + (score / count - before / count));
+      const double average = before + (score / count - before / count);
+      const bool is_worst = (before == kWorstScore) | (score == kWorstScore);
+      mean = is_worst ? kWorstScore : average < best ? average : best;
     }
     const int64_t at = n * history.n_trials + trial;
     if (history.score) history.score[at] = score;

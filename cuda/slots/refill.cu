@@ -59,9 +59,8 @@ struct FillSlot {
   const Starters* starters;
 
   LOCKSTEP_HD void operator()(int64_t slot) const {
-    if (sweep.slot_trial[slot] >= 0) return;
     const int64_t trial = starters->first + place[slot];
-    if (trial >= starters->end) return;
+    if ((sweep.slot_trial[slot] >= 0) | (trial >= starters->end)) return;
     sweep.slot_trial[slot] = trial;
     sweep.fresh[slot] = 1;
     sweep.events[slot].successor = static_cast<int32_t>(trial);

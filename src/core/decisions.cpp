@@ -119,7 +119,8 @@ std::span<const Event> Decisions::read_log() {
 void Decisions::collect_ages(std::span<const Event> log) {
   std::fill(has_age_.begin(), has_age_.end(), 0);
   for (const Event& event : log) {
-    if (event.successor >= 0) has_age_[event.successor == event.trial ? static_cast<size_t>(event.interval) + 1 : 1] = 1;
+    const int32_t age = event.successor == event.trial ? event.interval + 1 : 1;
+    has_age_[event.successor >= 0 ? static_cast<size_t>(age) : 0] = 1;  // 0 is nobody's
   }
   ages_.clear();
   for (size_t age = 1; age < has_age_.size(); ++age) {
