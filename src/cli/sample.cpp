@@ -18,8 +18,8 @@
 namespace lockstep::cli {
 namespace {
 
-/// Draws at a time: enough to keep a device busy, few enough for a cache or a little memory.
-constexpr int64_t kDrawsAtOnceCpu = int64_t{1} << 18;
+/// Draws at a time: enough to keep every core or a device busy, few enough for a cache or a little memory.
+constexpr int64_t kDrawsAtOnceCpu = int64_t{1} << 20;
 constexpr int64_t kDrawsAtOnceCuda = int64_t{1} << 22;
 constexpr int64_t kMaxTrial = int64_t{1} << 53;
 

@@ -51,10 +51,10 @@ TEST_P(RandomSampling, TrialDoesNotDependOnTheRangeThatIsDrawn) {
 // threads.
 TEST_P(RandomSampling, DrawsTheSameBitsInPieces) {
   const auto specs = every_kind();
-  const auto all = sample(specs, 3, 6'000);
+  const auto all = sample(specs, 3, 22'000);
   std::vector<double> pieces;
   int64_t first = 3;
-  for (const int64_t n : {1, 255, 256, 257, 1'300, 3'931}) {
+  for (const int64_t n : {1, 255, 256, 257, 1'300, 19'931}) {
     const auto piece = sample(specs, first, n);
     pieces.insert(pieces.end(), piece.begin(), piece.end());
     first += n;
