@@ -1,4 +1,6 @@
 // The host backend: the device algorithms as g++ compiles them, in the program's own memory.
+#include <sys/mman.h>
+
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
@@ -15,18 +17,25 @@ namespace {
 class HostAllocator final : public Allocator {
  public:
   void* allocate(size_t size_bytes, void*) override {
+    const bool is_large = size_bytes >= kLargeBytes;
+    const size_t alignment = is_large ? kLargePageBytes : kAlignment;
     const size_t rounded = (size_bytes + kAlignment - 1) / kAlignment * kAlignment;
-    void* pointer = std::aligned_alloc(kAlignment, rounded == 0 ? kAlignment : rounded);
+    void* pointer = std::aligned_alloc(alignment, rounded == 0 ? kAlignment : rounded);
     if (!pointer) {
       throw DeviceError("Out of memory: no " + std::to_string(size_bytes) +
                         " bytes left; train fewer trials at once (max_concurrent_trials).");
     }
+    // A fault a small page is a third of the time that a history of 10^5 trials takes. Where there are no large pages, no
+    // harm is done.
+    if (is_large) (void)madvise(pointer, rounded, MADV_HUGEPAGE);
     return pointer;
   }
   void deallocate(void* pointer, size_t, void*) noexcept override { std::free(pointer); }
 
  private:
   static constexpr size_t kAlignment = 256;
+  static constexpr size_t kLargePageBytes = size_t{1} << 21;
+  static constexpr size_t kLargeBytes = 2 * kLargePageBytes;
 };
 
 /// The first number of a file that holds one, or after `name` in one that holds many; -1 when there is none ("max").
