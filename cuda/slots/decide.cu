@@ -35,7 +35,7 @@ void decide(const Context& context, const SweepView& sweep, const DecideOptions&
   record_metrics(context, options.goal, sweep);
   judge(context, sweep, options);
   const bool is_sweep_aborted = options.abort_below >= sweep.history.n_trials;
-  if (!is_sweep_aborted) refill(context, sweep, options.brackets);
+  if (!is_sweep_aborted && !options.is_queue_empty) refill(context, sweep, options.brackets);
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

@@ -96,6 +96,7 @@ struct DecideOptions {
   /// Rows below this that would go on are ended with kAbort: of limits.trial_timeout a prefix, as trials start in row
   /// order; of the whole sweep n_trials, and then nobody is started any more.
   int64_t abort_below = 0;
+  bool is_queue_empty = false;  ///< everybody has started, so no slot is looked at for somebody new
 };
 
 }  // namespace lockstep

@@ -62,6 +62,7 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
       fresh_(backend, context, static_cast<size_t>(n_slots)),
       events_(backend, context, static_cast<size_t>(n_slots)),
       next_trial_(backend, context, 1),
+      n_waiting_(configurations.n_trials()),
       has_age_(static_cast<size_t>(longest(n_intervals)) + 1, 0) {
   pass_context_.allocator = &arena_;
   options_.goal = goal;
@@ -95,9 +96,10 @@ std::span<const Event> Decisions::decide(int64_t abort_below) {
   options_.ages = ages_.data();
   options_.n_ages = static_cast<int64_t>(ages_.size());
   options_.abort_below = abort_below;
+  options_.is_queue_empty = n_waiting_ == 0;
   backend_.decide(pass_context_, view_, options_);
   const std::span<const Event> log = read_log();
-  collect_ages(log);
+  look_ahead(log);
   return log;
 }
 
@@ -115,11 +117,13 @@ std::span<const Event> Decisions::read_log() {
   return log_;
 }
 
-/// Which intervals the trials that go on will report next.
-void Decisions::collect_ages(std::span<const Event> log) {
+/// Which intervals the trials in the slots will report next, and who waits still.
+void Decisions::look_ahead(std::span<const Event> log) {
   std::fill(has_age_.begin(), has_age_.end(), 0);
   for (const Event& event : log) {
-    const int32_t age = event.successor == event.trial ? event.interval + 1 : 1;
+    const bool is_new = event.successor != event.trial;
+    n_waiting_ -= (event.successor >= 0) & is_new ? 1 : 0;
+    const int32_t age = is_new ? 1 : event.interval + 1;
     has_age_[event.successor >= 0 ? static_cast<size_t>(age) : 0] = 1;  // 0 is nobody's
   }
   ages_.clear();

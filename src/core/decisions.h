@@ -35,7 +35,7 @@ class Decisions {
 
  private:
   std::span<const Event> read_log();
-  void collect_ages(std::span<const Event> log);
+  void look_ahead(std::span<const Event> log);
 
   const Backend& backend_;
   const Context& context_;
@@ -61,6 +61,7 @@ class Decisions {
   DeviceBuffer<Event> events_;
   DeviceBuffer<int64_t> next_trial_;
   std::vector<Event> log_;  ///< a device's events, copied
+  int64_t n_waiting_;
   std::vector<uint8_t> has_age_;
   std::vector<int64_t> ages_;
 };
