@@ -12,7 +12,7 @@
 #include <lockstep/sweep_spec.h>
 
 #include "core/decisions.h"
-#include "stopwatch.h"
+#include "timing.h"
 
 namespace {
 

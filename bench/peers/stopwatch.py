@@ -1,4 +1,4 @@
-"""The clock of the Python contestants (in C++: bench/stopwatch.h)."""
+"""The clock of the Python contestants (in C++: bench/timing.h)."""
 
 import time
 

@@ -8,7 +8,7 @@
 #include <lockstep/sampling.h>
 #include <lockstep/search_space.h>
 
-#include "stopwatch.h"
+#include "timing.h"
 
 namespace {
 

@@ -4,7 +4,7 @@
 
 #include <CLI/CLI.hpp>
 
-#include "stopwatch.h"
+#include "timing.h"
 
 namespace lockstep::bench {
 

@@ -1,6 +1,7 @@
 #include "torch/tile.h"
 
 #include <algorithm>
+#include <numeric>
 #include <set>
 
 #include <lockstep/error.h>
@@ -19,6 +20,16 @@ std::string shape_text(const torch::Tensor& tensor) {
   std::string out = "[";
   for (const auto size : tensor.sizes()) out += (out.size() > 1 ? ", " : "") + std::to_string(size);
   return out + "]";
+}
+
+/// The tensors as matrices of rows. Each must be contiguous.
+std::vector<RowMatrix> matrices_of(const std::vector<torch::Tensor>& tensors) {
+  std::vector<RowMatrix> out;
+  for (const auto& tensor : tensors) {
+    TORCH_INTERNAL_ASSERT(tensor.is_contiguous());
+    out.push_back({tensor.data_ptr(), static_cast<int64_t>(tensor.nbytes()) / tensor.size(0)});
+  }
+  return out;
 }
 
 }  // namespace
@@ -155,7 +166,7 @@ void Tile::train_epoch(const DataPart& train, const std::map<int64_t, torch::Ten
 std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
   torch::NoGradGuard no_grad;
   program_.module->train(false);
-  torch::Tensor sums;
+  const torch::Tensor sums = torch::zeros({n_trials()}, torch::dtype(torch::kDouble).device(device_));
   int64_t count = 0;
   for (int64_t begin = 0; begin < part.size(); begin += kEvaluationBatch) {
     const int64_t size = std::min(kEvaluationBatch, part.size() - begin);
@@ -171,9 +182,10 @@ std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
       throw TaskError("metric '" + metric.name + "' must give a value per example, but gave shape " + shape_text(scores[0]) +
                       " for " + std::to_string(size) + " examples");
     }
-    const torch::Tensor sum = scores.flatten(1).to(torch::kDouble).sum(1);
-    sums = sums.defined() ? sums + sum : sum;
-    count += scores.numel() / n_trials();
+    scores = scores.flatten(1).to(torch::kFloat).contiguous();
+    backend_.reduce_metric(context_, {scores.const_data_ptr<float>(), n_trials(), scores.size(1), scores.size(1)},
+                           sums.mutable_data_ptr<double>());
+    count += scores.size(1);
   }
   const torch::Tensor means = (sums / static_cast<double>(count)).cpu();
   std::vector<double> out(means.const_data_ptr<double>(), means.const_data_ptr<double>() + means.numel());
@@ -201,36 +213,73 @@ int64_t Tile::bytes() const {
   return static_cast<int64_t>(out);
 }
 
+std::vector<torch::Tensor> Tile::row_tensors() const {
+  std::vector<torch::Tensor> out;
+  for (const auto* tensor : owned_row_tensors()) out.push_back(*tensor);
+  for (const auto& wrapper : wrapped_rows_) {
+    if (!physical(wrapper).is_contiguous()) replace_physical(wrapper, physical(wrapper).contiguous());
+    out.push_back(physical(wrapper));
+  }
+  return out;
+}
+
+void Tile::set_row_tensors(const std::vector<torch::Tensor>& tensors) {
+  size_t next = 0;
+  for (auto* tensor : owned_row_tensors()) *tensor = tensors[next++];
+  for (const auto& wrapper : wrapped_rows_) replace_physical(wrapper, tensors[next++]);
+  bind_parameters();
+}
+
 void Tile::keep_slots(std::span<const int64_t> slots) {
   torch::NoGradGuard no_grad;
-  const torch::Tensor index = torch::tensor(std::vector<int64_t>(slots.begin(), slots.end())).to(device_);
-  for (auto* tensor : owned_row_tensors()) *tensor = tensor->index_select(0, index);
-  for (const auto& wrapper : wrapped_rows_) replace_physical(wrapper, physical(wrapper).index_select(0, index));
+  const auto n_kept = static_cast<int64_t>(slots.size());
+  torch::Tensor keep = torch::zeros({n_trials()}, torch::kByte);
+  for (const auto slot : slots) keep[slot] = 1;
+  keep = keep.to(device_);
+  const torch::Tensor source = torch::empty({n_trials()}, torch::dtype(torch::kLong).device(device_));
+  auto tensors = row_tensors();
+  const auto matrices = matrices_of(tensors);
+  backend_.compact_rows(context_, keep.const_data_ptr<uint8_t>(), n_trials(), matrices.data(),
+                        static_cast<int64_t>(matrices.size()), source.mutable_data_ptr<int64_t>());
+  for (auto& tensor : tensors) tensor = tensor.narrow(0, 0, n_kept);
+  const torch::Tensor from = source.cpu();
   std::vector<int64_t> trials, ages;
-  for (const auto slot : slots) {
-    trials.push_back(trials_[static_cast<size_t>(slot)]);
-    ages.push_back(ages_[static_cast<size_t>(slot)]);
+  for (int64_t slot = 0; slot < n_kept; ++slot) {
+    const auto old = static_cast<size_t>(from.const_data_ptr<int64_t>()[slot]);
+    trials.push_back(trials_[old]);
+    ages.push_back(ages_[old]);
   }
   trials_ = std::move(trials);
   ages_ = std::move(ages);
-  bind_parameters();
+  set_row_tensors(tensors);
+}
+
+void Tile::copy_rows(const std::vector<torch::Tensor>& targets, const std::vector<torch::Tensor>& sources,
+                     std::span<const int64_t> from, std::span<const int64_t> to) {
+  TORCH_INTERNAL_ASSERT(targets.size() == sources.size() && from.size() == to.size());
+  const auto on_device = [&](std::span<const int64_t> slots) {
+    return torch::tensor(std::vector<int64_t>(slots.begin(), slots.end()), torch::kLong).to(device_);
+  };
+  const torch::Tensor from_rows = on_device(from), to_rows = on_device(to);
+  const auto target_matrices = matrices_of(targets), source_matrices = matrices_of(sources);
+  backend_.copy_rows(context_, target_matrices.data(), source_matrices.data(), static_cast<int64_t>(target_matrices.size()),
+                     from_rows.const_data_ptr<int64_t>(), to_rows.const_data_ptr<int64_t>(), static_cast<int64_t>(to.size()));
 }
 
 void Tile::take_over(const Tile& other, std::span<const int64_t> slots) {
   torch::NoGradGuard no_grad;
-  const auto mine = owned_row_tensors();
-  const auto theirs = other.owned_row_tensors();
+  auto mine = row_tensors();
+  const auto theirs = other.row_tensors();
   const auto n_replaced = static_cast<int64_t>(slots.size());
   const int64_t n_added = other.n_trials() - n_replaced;
-  TORCH_INTERNAL_ASSERT(mine.size() == theirs.size() && wrapped_rows_.size() == other.wrapped_rows_.size() && n_added >= 0);
-  const torch::Tensor index = torch::tensor(std::vector<int64_t>(slots.begin(), slots.end()), torch::kLong).to(device_);
-  const auto merged = [&](const torch::Tensor& to, const torch::Tensor& from) {
-    if (n_replaced > 0) to.index_copy_(0, index, from.narrow(0, 0, n_replaced));
-    return n_added > 0 ? torch::cat({to, from.narrow(0, n_replaced, n_added)}, 0) : to;
-  };
-  for (size_t i = 0; i < mine.size(); ++i) *mine[i] = merged(*mine[i], *theirs[i]);
-  for (size_t i = 0; i < wrapped_rows_.size(); ++i) {
-    replace_physical(wrapped_rows_[i], merged(physical(wrapped_rows_[i]), physical(other.wrapped_rows_[i])));
+  TORCH_INTERNAL_ASSERT(mine.size() == theirs.size() && n_added >= 0);
+  if (n_replaced > 0) {
+    std::vector<int64_t> first(slots.size());
+    std::iota(first.begin(), first.end(), 0);
+    copy_rows(mine, theirs, first, slots);
+  }
+  for (size_t i = 0; n_added > 0 && i < mine.size(); ++i) {
+    mine[i] = torch::cat({mine[i], theirs[i].narrow(0, n_replaced, n_added)}, 0);
   }
   for (size_t i = 0; i < other.trials_.size(); ++i) {
     if (i < slots.size()) {
@@ -241,18 +290,18 @@ void Tile::take_over(const Tile& other, std::span<const int64_t> slots) {
       ages_.push_back(other.ages_[i]);
     }
   }
-  bind_parameters();
+  if (n_added > 0) set_row_tensors(mine);
 }
 
 void Tile::copy_weights(int64_t slot, const Tile& other, int64_t other_slot) {
   torch::NoGradGuard no_grad;
-  const auto copy = [&](const torch::Tensor& to, const torch::Tensor& from) {
-    to.narrow(0, slot, 1).copy_(from.narrow(0, other_slot, 1));
+  const auto weights_of = [](const Tile& tile) {
+    std::vector<torch::Tensor> out{tile.parameters_};
+    for (const auto* tensor : tile.optimizer_->state_tensors()) out.push_back(*tensor);
+    for (size_t i = 0; i < tile.n_buffers_; ++i) out.push_back(physical(tile.wrapped_rows_[i]));
+    return out;
   };
-  copy(parameters_, other.parameters_);
-  const auto mine = optimizer_->state_tensors(), theirs = other.optimizer_->state_tensors();
-  for (size_t i = 0; i < mine.size(); ++i) copy(*mine[i], *theirs[i]);
-  for (size_t i = 0; i < n_buffers_; ++i) copy(physical(wrapped_rows_[i]), physical(other.wrapped_rows_[i]));
+  copy_rows(weights_of(*this), weights_of(other), std::span(&other_slot, 1), std::span(&slot, 1));
   ages_[static_cast<size_t>(slot)] = other.ages_[static_cast<size_t>(other_slot)];
 }
 

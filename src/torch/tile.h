@@ -74,6 +74,11 @@ class Tile {
   void bind_parameters();
   std::vector<torch::Tensor*> owned_row_tensors();
   std::vector<const torch::Tensor*> owned_row_tensors() const;
+  /// Everything with a row a trial, contiguous; and its replacement by tensors with other numbers of rows.
+  std::vector<torch::Tensor> row_tensors() const;
+  void set_row_tensors(const std::vector<torch::Tensor>& tensors);
+  void copy_rows(const std::vector<torch::Tensor>& targets, const std::vector<torch::Tensor>& sources,
+                 std::span<const int64_t> from, std::span<const int64_t> to);
 
   /// A parameter's place in the rows.
   struct ParameterPlace {

@@ -59,7 +59,7 @@ struct TrialProgram {
 /// A metric of a trial on a part of the data: the mean over examples of `per_example`, put through `finish`.
 struct Metric {
   std::string name;
-  std::function<torch::Tensor(torch::Tensor output, torch::Tensor targets)> per_example;  ///< -> [batch] or any shape with batch first
+  std::function<torch::Tensor(torch::Tensor output, torch::Tensor targets)> per_example;  ///< -> [batch] or any shape with batch first; summed in double, each value in float
   /// From the mean over the part (and that part's targets) to the metric; identity when empty. Runs on the host, in double.
   std::function<double(double mean, const torch::Tensor& targets)> finish;
 };
