@@ -42,6 +42,10 @@ struct Verdict {
   double value = 0;        ///< what was compared, in the metric's own sign
   double threshold = 0;    ///< what it was compared with, in the metric's own sign
   double best = 0;         ///< bandit only: the best of those compared, in the metric's own sign
+  /// At a rung and under PBT: how many were compared, and how many of them are the best that go on (PBT: that keep their
+  /// weights). The threshold is what the last of these has.
+  int32_t n_compared = 0;
+  int32_t n_kept = 0;
 };
 
 /// What becomes of a trial after an interval.

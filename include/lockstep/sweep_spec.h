@@ -1,5 +1,6 @@
 #pragma once
 
+#include <array>
 #include <cstdint>
 #include <map>
 #include <optional>
@@ -38,7 +39,16 @@ struct Limits {
   double trial_timeout_s = 0;         ///< of a trial, from its start; 0 means none
 };
 
-enum class PolicyKind : int32_t { kNone, kMedianStopping, kBandit, kTruncationSelection };
+enum class PolicyKind : int32_t {
+  kNone,
+  kMedianStopping,
+  kBandit,
+  kTruncationSelection,
+  kSuccessiveHalving,  ///< in brackets that start together and reach each rung together
+  kHyperband,          ///< successive halving in brackets of several sizes
+  kAsha,               ///< successive halving without waiting, in its stopping form
+  kPbt,                ///< population based training: stops nobody
+};
 
 /// Whom median stopping compares a trial with (`docs/policies.md`).
 enum class MedianReference : int32_t {
@@ -59,6 +69,21 @@ struct EarlyTermination {
   /// Truncation selection: 1..99, and whether finished trials are left out of the comparison.
   int64_t truncation_percentage = 0;
   bool exclude_finished_jobs = false;
+  /// Successive halving, Hyperband and ASHA act at *rungs*, which are intervals, instead of every `evaluation_interval`.
+  int64_t reduction_factor = 3;  ///< eta, 2..10^6: one in so many goes on at a rung, and the next rung is so many times later
+  int64_t min_resource = 1;      ///< r, at least 1: the interval of the first rung
+  /// Successive halving: trials in a bracket, at least 2; absent: as many as train at once.
+  std::optional<int64_t> bracket_size = std::nullopt;
+  /// Hyperband: R, at least `min_resource`; absent: the most intervals that a trial of the sweep trains.
+  std::optional<int64_t> max_resource = std::nullopt;
+  /// ASHA: s, at least 0; the first rung is at min_resource * reduction_factor^s.
+  int64_t min_early_stopping_rate = 0;
+  /// Population based training: the part of a population that takes over weights, in (0, 0.5]; how likely a
+  /// hyperparameter is drawn anew, in [0, 1], instead of multiplied by one of the factors, which are above 0.
+  double quantile_fraction = 0.25;
+  double resample_probability = 0.25;
+  std::array<double, 2> perturbation_factors = {0.8, 1.2};
+  SourceLocation where = {};  ///< of the block, for messages
 };
 
 /// One entry of the `trial:` block: a constant of the training task.

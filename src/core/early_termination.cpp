@@ -1,6 +1,7 @@
 #include "core/early_termination.h"
 
 #include <algorithm>
+#include <array>
 #include <cmath>
 #include <limits>
 #include <optional>
@@ -16,51 +17,79 @@ namespace {
 using Names = std::vector<std::string>;
 
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
-
-bool contains(const Names& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
+/// More would leave one of all the trials that a sweep can have.
+constexpr int64_t kMaxReductionFactor = 1'000'000;
 
 const std::vector<std::pair<std::string, PolicyKind>>& policies() {
   static const std::vector<std::pair<std::string, PolicyKind>> kPolicies = {
       {"median_stopping", PolicyKind::kMedianStopping},
       {"bandit", PolicyKind::kBandit},
       {"truncation_selection", PolicyKind::kTruncationSelection},
+      {"successive_halving", PolicyKind::kSuccessiveHalving},
+      {"hyperband", PolicyKind::kHyperband},
+      {"asha", PolicyKind::kAsha},
+      {"pbt", PolicyKind::kPbt},
       {"none", PolicyKind::kNone}};
   return kPolicies;
 }
 
 PolicyKind read_kind(const YamlNode& type) {
-  static const Names kLater = {"successive_halving", "hyperband", "asha", "pbt"};
   const std::string& name = read_text(type);
   Names names;
   for (const auto& [text, kind] : policies()) {
     if (name == text) return kind;
     names.push_back(text);
   }
-  if (contains(kLater, name)) {
-    type.refuse("'" + name + "' is not there yet", "write 'median_stopping', 'bandit', 'truncation_selection' or 'none'");
-  }
   refuse_unknown(type, "early-termination policy", name, names);
 }
 
-/// Refuses fields of another policy. With type none they stay allowed, so that a policy can be turned off by its type alone.
+/// "a", "a or b", "a, b or c".
+std::string joined(const Names& names, const std::string& word) {
+  std::string text;
+  for (size_t i = 0; i < names.size(); ++i) {
+    text += (i == 0 ? "" : i + 1 < names.size() ? ", " : " " + word + " ") + names[i];
+  }
+  return text;
+}
+
+/// Refuses fields of other policies. With type none they stay allowed, so that a policy can be turned off by its type alone.
 void check_fields(const YamlNode& node, PolicyKind kind) {
-  static const std::vector<std::pair<std::string, PolicyKind>> kOwners = {
-      {"reference", PolicyKind::kMedianStopping},
-      {"slack_factor", PolicyKind::kBandit},
-      {"slack_amount", PolicyKind::kBandit},
-      {"truncation_percentage", PolicyKind::kTruncationSelection},
-      {"exclude_finished_jobs", PolicyKind::kTruncationSelection}};
+  using enum PolicyKind;
+  static const std::vector<std::pair<std::string, std::vector<PolicyKind>>> kOwners = {
+      {"reference", {kMedianStopping}},
+      {"slack_factor", {kBandit}},
+      {"slack_amount", {kBandit}},
+      {"truncation_percentage", {kTruncationSelection}},
+      {"exclude_finished_jobs", {kTruncationSelection}},
+      {"reduction_factor", {kSuccessiveHalving, kHyperband, kAsha}},
+      {"min_resource", {kSuccessiveHalving, kHyperband, kAsha}},
+      {"bracket_size", {kSuccessiveHalving}},
+      {"max_resource", {kHyperband}},
+      {"min_early_stopping_rate", {kAsha}},
+      {"quantile_fraction", {kPbt}},
+      {"resample_probability", {kPbt}},
+      {"perturbation_factors", {kPbt}}};
   Names names = {"type", "evaluation_interval", "delay_evaluation"};
-  for (const auto& [name, owner] : kOwners) names.push_back(name);
+  for (const auto& [name, owners] : kOwners) names.push_back(name);
   check_names(node, names, "early_termination");
-  if (kind == PolicyKind::kNone) return;
-  for (const auto& [name, owner] : kOwners) {
+  if (kind == kNone) return;
+  for (const auto& [name, owners] : kOwners) {
     const YamlNode* field = find_value(node, name);
-    if (!field || owner == kind) continue;
-    field->refuse("belongs to " + policy_name(owner) + ", and this is " + policy_name(kind),
-                  "remove it, or write 'type: " + policy_name(owner) + "'");
+    if (!field || std::find(owners.begin(), owners.end(), kind) != owners.end()) continue;
+    Names policies, types;
+    for (const PolicyKind owner : owners) {
+      policies.push_back(policy_name(owner));
+      types.push_back("'type: " + policy_name(owner) + "'");
+    }
+    field->refuse("belongs to " + joined(policies, "and") + ", and this is " + policy_name(kind),
+                  "remove it, or write " + joined(types, "or"));
+  }
+  if (!acts_at_rungs(kind)) return;
+  for (const char* name : {"evaluation_interval", "delay_evaluation"}) {
+    if (const YamlNode* field = find_value(node, name)) {
+      field->refuse(policy_name(kind) + " acts at its rungs alone",
+                    "remove it, and set the first rung with 'min_resource: 1', an interval");
+    }
   }
 }
 
@@ -77,9 +106,71 @@ MedianReference read_reference(const YamlNode& node) {
   refuse_unknown(node, "reference", node.text, names);
 }
 
+std::array<double, 2> read_factors(const YamlNode& node) {
+  if (!node.is_list() || node.children.size() != 2) {
+    node.refuse("is not a list of two numbers", "write two factors, such as [0.8, 1.2]");
+  }
+  return {read_number(node.children[0]), read_number(node.children[1])};
+}
+
+/// Sets `field` where the block has it.
+template <class Field, class Read>
+void read_field(const YamlNode& block, const char* name, Field& field, Read read) {
+  if (const YamlNode* value = find_value(block, name)) field = read(*value);
+}
+
+[[noreturn]] void refuse(const char* key, const std::string& problem, const std::string& cure) {
+  throw InputError({}, key, problem, cure);
+}
+
 void check_slack(const char* key, const std::optional<double>& slack) {
   if (slack && !(std::isfinite(*slack) && *slack >= 0)) {
-    throw InputError({}, key, std::isfinite(*slack) ? "is below 0" : "is not finite", "write a number, at least 0");
+    refuse(key, std::isfinite(*slack) ? "is below 0" : "is not finite", "write a number, at least 0");
+  }
+}
+
+void check_bandit(const EarlyTermination& policy) {
+  check_slack("slack_factor", policy.slack_factor);
+  check_slack("slack_amount", policy.slack_amount);
+  if (policy.slack_factor && policy.slack_amount) {
+    refuse("slack_amount", "stands beside slack_factor", "keep one of the two");
+  }
+  if (!policy.slack_factor && !policy.slack_amount) {
+    refuse("", "a bandit has no slack",
+           "add 'slack_factor: 0.1', a ratio of the best, or 'slack_amount: 0.1', in the metric's unit");
+  }
+}
+
+void check_range(const char* key, int64_t value, int64_t min_value, int64_t max_value = kNoLimit) {
+  if (value >= min_value && value <= max_value) return;
+  refuse(key, std::to_string(value) + (value < min_value ? " is too small" : " is too large"),
+         max_value == kNoLimit ? "write at least " + std::to_string(min_value)
+                               : "write " + std::to_string(min_value) + " to " + std::to_string(max_value));
+}
+
+void check_rungs(const EarlyTermination& policy) {
+  check_range("reduction_factor", policy.reduction_factor, 2, kMaxReductionFactor);
+  check_range("min_resource", policy.min_resource, 1);
+  if (policy.bracket_size) check_range("bracket_size", *policy.bracket_size, 2);
+  if (policy.max_resource && *policy.max_resource < policy.min_resource) {
+    refuse("max_resource",
+           std::to_string(*policy.max_resource) + " is below min_resource " + std::to_string(policy.min_resource),
+           "write at least " + std::to_string(policy.min_resource) + ": the intervals that a survivor trains");
+  }
+  check_range("min_early_stopping_rate", policy.min_early_stopping_rate, 0);
+}
+
+void check_pbt(const EarlyTermination& policy) {
+  if (!(policy.quantile_fraction > 0 && policy.quantile_fraction <= 0.5)) {
+    refuse("quantile_fraction", "is not in (0, 0.5]", "write a part of the population, such as 0.25");
+  }
+  if (!(policy.resample_probability >= 0 && policy.resample_probability <= 1)) {
+    refuse("resample_probability", "is not in [0, 1]", "write a probability, such as 0.25");
+  }
+  for (const double factor : policy.perturbation_factors) {
+    if (!(std::isfinite(factor) && factor > 0)) {
+      refuse("perturbation_factors", "are not both above 0 and finite", "write two factors, such as [0.8, 1.2]");
+    }
   }
 }
 
@@ -92,25 +183,22 @@ std::string policy_name(PolicyKind kind) {
   return "";
 }
 
+bool acts_at_rungs(PolicyKind kind) { return starts_in_brackets(kind) || kind == PolicyKind::kAsha; }
+
+bool starts_in_brackets(PolicyKind kind) {
+  return kind == PolicyKind::kSuccessiveHalving || kind == PolicyKind::kHyperband;
+}
+
 void check_early_termination(const EarlyTermination& policy) {
   if (policy.kind == PolicyKind::kNone) return;
-  if (policy.evaluation_interval < 1) throw InputError({}, "evaluation_interval", "is too small", "write at least 1");
-  if (policy.kind == PolicyKind::kBandit) {
-    check_slack("slack_factor", policy.slack_factor);
-    check_slack("slack_amount", policy.slack_amount);
-    if (policy.slack_factor && policy.slack_amount) {
-      throw InputError({}, "slack_amount", "stands beside slack_factor", "keep one of the two");
-    }
-    if (!policy.slack_factor && !policy.slack_amount) {
-      throw InputError({}, "", "a bandit has no slack",
-                       "add 'slack_factor: 0.1', a ratio of the best, or 'slack_amount: 0.1', in the metric's unit");
-    }
-  }
+  check_range("evaluation_interval", policy.evaluation_interval, 1);
+  if (policy.kind == PolicyKind::kBandit) check_bandit(policy);
   if (policy.kind == PolicyKind::kTruncationSelection &&
       (policy.truncation_percentage < 1 || policy.truncation_percentage > 99)) {
-    throw InputError({}, "truncation_percentage", std::to_string(policy.truncation_percentage) + " is out of range",
-                     "write 1 to 99");
+    refuse("truncation_percentage", std::to_string(policy.truncation_percentage) + " is out of range", "write 1 to 99");
   }
+  if (acts_at_rungs(policy.kind)) check_rungs(policy);
+  if (policy.kind == PolicyKind::kPbt) check_pbt(policy);
 }
 
 EarlyTermination read_early_termination(const YamlNode& root) {
@@ -123,27 +211,33 @@ EarlyTermination read_early_termination(const YamlNode& root) {
     type = &require(*node, "type", "add 'type: median_stopping', or 'type: none'");
   }
   policy.kind = read_kind(*type);
+  policy.where = node->where;
   if (node->is_scalar()) return policy;
 
   check_fields(*node, policy.kind);
-  if (const YamlNode* interval = find_value(*node, "evaluation_interval")) {
-    policy.evaluation_interval = read_integer(*interval, 1, kNoLimit);
-  }
-  if (const YamlNode* delay = find_value(*node, "delay_evaluation")) {
-    policy.delay_evaluation = read_integer(*delay, 0, kNoLimit);
-  }
-  if (const YamlNode* reference = find_value(*node, "reference")) policy.reference = read_reference(*reference);
-  if (const YamlNode* factor = find_value(*node, "slack_factor")) policy.slack_factor = read_number(*factor);
-  if (const YamlNode* amount = find_value(*node, "slack_amount")) policy.slack_amount = read_number(*amount);
+  const auto integer_from = [](int64_t least) {
+    return [least](const YamlNode& field) { return read_integer(field, least, kNoLimit); };
+  };
+  read_field(*node, "evaluation_interval", policy.evaluation_interval, integer_from(1));
+  read_field(*node, "delay_evaluation", policy.delay_evaluation, integer_from(0));
+  read_field(*node, "reference", policy.reference, read_reference);
+  read_field(*node, "slack_factor", policy.slack_factor, read_number);
+  read_field(*node, "slack_amount", policy.slack_amount, read_number);
   if (policy.kind == PolicyKind::kTruncationSelection) {
     require(*node, "truncation_percentage", "add 'truncation_percentage: 20'");
   }
-  if (const YamlNode* percentage = find_value(*node, "truncation_percentage")) {
-    policy.truncation_percentage = read_integer(*percentage, 1, 99);
-  }
-  if (const YamlNode* exclude = find_value(*node, "exclude_finished_jobs")) {
-    policy.exclude_finished_jobs = read_flag(*exclude);
-  }
+  read_field(*node, "truncation_percentage", policy.truncation_percentage,
+             [](const YamlNode& field) { return read_integer(field, 1, 99); });
+  read_field(*node, "exclude_finished_jobs", policy.exclude_finished_jobs, read_flag);
+  read_field(*node, "reduction_factor", policy.reduction_factor,
+             [](const YamlNode& field) { return read_integer(field, 2, kMaxReductionFactor); });
+  read_field(*node, "min_resource", policy.min_resource, integer_from(1));
+  read_field(*node, "bracket_size", policy.bracket_size, integer_from(2));
+  read_field(*node, "max_resource", policy.max_resource, integer_from(1));
+  read_field(*node, "min_early_stopping_rate", policy.min_early_stopping_rate, integer_from(0));
+  read_field(*node, "quantile_fraction", policy.quantile_fraction, read_number);
+  read_field(*node, "resample_probability", policy.resample_probability, read_number);
+  read_field(*node, "perturbation_factors", policy.perturbation_factors, read_factors);
   try {
     check_early_termination(policy);
   } catch (const InputError& error) {

@@ -8,8 +8,13 @@
 
 namespace lockstep {
 
-/// "median_stopping", "bandit", "truncation_selection" or "none".
+/// Its name in a sweep file: "median_stopping", ..., "none".
 std::string policy_name(PolicyKind kind);
+
+/// Whether a policy acts at rungs, which `min_resource` and `reduction_factor` set, and not at `evaluation_interval`.
+bool acts_at_rungs(PolicyKind kind);
+/// Whether its trials start in brackets, all of one together.
+bool starts_in_brackets(PolicyKind kind);
 
 /// Throws InputError, with the field under `early_termination` as key, when a policy's settings are not right.
 void check_early_termination(const EarlyTermination& policy);

@@ -29,14 +29,31 @@ std::string threshold_meaning(Goal goal, const EarlyTermination& policy, const V
   return best + (maximize ? " / (1 + " : " * (1 + ") + number(policy.slack_factor.value_or(0), kDigits) + ")";
 }
 
+/// Digits that tell two numbers apart, unless they are equal: "0.5 is below 0.5" would not say why.
+int digits_for(double a, double b) {
+  int digits = kDigits;
+  while (digits < 17 && a != b && number(a, digits) == number(b, digits)) ++digits;
+  return digits;
+}
+
+/// "0.61 is not among the best 27 of 81, down to 0.7".
+std::string place_text(Goal goal, const Verdict& verdict) {
+  const int digits = digits_for(verdict.value, verdict.threshold);
+  const std::string of = " of " + std::to_string(verdict.n_compared) + ", ";
+  return number(verdict.value, digits) +
+         (verdict.n_kept == 1 ? " is not the best" + of + "which is "
+                              : " is not among the best " + std::to_string(verdict.n_kept) + of +
+                                    (goal == Goal::kMaximize ? "down to " : "up to ")) +
+         number(verdict.threshold, digits);
+}
+
 }  // namespace
 
 std::string stop_reason(Goal goal, const EarlyTermination& policy, int64_t interval, const Verdict& verdict) {
-  int digits = kDigits;
-  // "0.5 is below 0.5" would not say why.
-  while (digits < 17 && number(verdict.value, digits) == number(verdict.threshold, digits)) ++digits;
-  return policy_name(policy.kind) + " at interval " + std::to_string(interval) + ": best " +
-         number(verdict.value, digits) + (goal == Goal::kMaximize ? " is below " : " is above ") +
+  const std::string when = policy_name(policy.kind) + " at interval " + std::to_string(interval) + ": ";
+  if (acts_at_rungs(policy.kind)) return when + place_text(goal, verdict);
+  const int digits = digits_for(verdict.value, verdict.threshold);
+  return when + "best " + number(verdict.value, digits) + (goal == Goal::kMaximize ? " is below " : " is above ") +
          (policy.kind == PolicyKind::kMedianStopping ? "the median " : "") + number(verdict.threshold, digits) +
          threshold_meaning(goal, policy, verdict);
 }

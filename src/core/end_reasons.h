@@ -12,7 +12,8 @@ namespace lockstep {
 
 /// "median_stopping at interval 6: best 0.8123 is below the median 0.8731 of running averages";
 /// "bandit at interval 6: best 0.61 is below 0.666667, the best 0.8 / (1 + 0.2)";
-/// "truncation_selection at interval 6: best 0.61 is below 0.7, which the worst 20 % do not reach".
+/// "truncation_selection at interval 6: best 0.61 is below 0.7, which the worst 20 % do not reach";
+/// "asha at interval 9: 0.61 is not among the best 27 of 81, down to 0.7" (equal ones by lower id).
 std::string stop_reason(Goal goal, const EarlyTermination& policy, int64_t interval, const Verdict& verdict);
 /// "diverged at interval 3: the metric is nan".
 std::string divergence_reason(int64_t interval, double metric);

@@ -71,6 +71,9 @@ class SweepLoop {
     } catch (const InputError& error) {
       throw error.at({spec.file}, "early_termination");
     }
+    if (acts_at_rungs(spec.early_termination.kind) || spec.early_termination.kind == PolicyKind::kPbt) {
+      throw InputError({spec.file}, "early_termination.type", "is not decided on the device yet", "write another policy");
+    }
     return spec;
   }
 

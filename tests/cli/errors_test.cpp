@@ -142,8 +142,8 @@ TEST_F(CliErrors, SlackThatMeansNothing) {
 }
 
 TEST_F(CliErrors, WhatIsNotThereYetSaysSo) {
-  write_changed("type: median_stopping, delay_evaluation: 2", "type: hyperband");
-  expect_refusal("run bad.yml --output out", 3, {"bad.yml:13", "early_termination.type", "hyperband"});
+  write_changed("type: median_stopping, delay_evaluation: 2", "type: hyperbanned");
+  expect_refusal("run bad.yml --output out", 3, {"bad.yml:13", "early_termination.type", "hyperbanned"});
   write_changed("type: random, seed: 5", "type: bayesian");
   expect_refusal("run bad.yml --output out", 3, {"bad.yml:3", "bayesian"});
 }

@@ -211,7 +211,7 @@ TEST(SweepPolicy, RefusesWrongSettingsBeforeTraining) {
                  "s.yml: early_termination.truncation_percentage: " + std::to_string(percentage) + " is out of range; ");
   }
   SweepSpec no_interval = with_median(loop_spec(), 0);
-  expect_start(refusal(no_interval, curves), "s.yml: early_termination.evaluation_interval: is too small; write");
+  expect_start(refusal(no_interval, curves), "s.yml: early_termination.evaluation_interval: 0 is too small; write");
 }
 
 }  // namespace
