@@ -8,7 +8,13 @@
 namespace lockstep {
 
 /// What a random number is for. Part of the counter, so that no two uses ever share a stream.
-enum class RandomPurpose : uint32_t { kConfiguration = 0, kRowFill = 1, kPermutation = 2, kSobolScrambling = 3 };
+enum class RandomPurpose : uint32_t {
+  kConfiguration = 0,
+  kRowFill = 1,
+  kPermutation = 2,
+  kSobolScrambling = 3,
+  kExploit = 4,  ///< whom a trial takes over from, and how its configuration is changed
+};
 
 /// Four random words: the output of one Philox block.
 struct RandomWords {

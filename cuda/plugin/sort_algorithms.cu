@@ -1,6 +1,9 @@
 // One compilation of the device algorithms that sort or scan.
+#include "cuda/early_stopping/asha.cu"
 #include "cuda/early_stopping/bandit.cu"
 #include "cuda/early_stopping/median_stopping.cu"
+#include "cuda/early_stopping/population_based_training.cu"
+#include "cuda/early_stopping/successive_halving.cu"
 #include "cuda/early_stopping/truncation_selection.cu"
 #include "cuda/sampling/permutation.cu"
 #include "cuda/slots/decide.cu"

@@ -73,4 +73,20 @@ void conclude(const Context& context, const SweepView& sweep, const DecideOption
   for_each_index(context, sweep.n_slots, ConcludeSlot<Rule>{options.goal, sweep, options.abort_below, rule});
 }
 
+/// The rule of a policy that stops nobody, or does not act now.
+struct KeepAll {
+  LOCKSTEP_HD void operator()(int64_t, Event&) const {}
+};
+
+/// The rule of a policy that has judged every slot's trial before.
+struct TakeVerdict {
+  const Verdict* verdicts;  ///< [n_slots]
+
+  LOCKSTEP_HD void operator()(int64_t slot, Event& event) const {
+    if (!verdicts[slot].judged) return;
+    event.verdict = verdicts[slot];
+    if (event.verdict.stop) event.decision = Decision::kStop;
+  }
+};
+
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

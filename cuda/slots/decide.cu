@@ -10,11 +10,6 @@
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 namespace {
 
-/// The policy that stops nobody.
-struct KeepAll {
-  LOCKSTEP_HD void operator()(int64_t, Event&) const {}
-};
-
 void judge(const Context& context, const SweepView& sweep, const DecideOptions& options) {
   switch (options.policy->kind) {
     case PolicyKind::kNone:
@@ -25,6 +20,13 @@ void judge(const Context& context, const SweepView& sweep, const DecideOptions& 
       return bandit(context, sweep, options);
     case PolicyKind::kTruncationSelection:
       return truncation_selection(context, sweep, options);
+    case PolicyKind::kSuccessiveHalving:
+    case PolicyKind::kHyperband:
+      return successive_halving(context, sweep, options);
+    case PolicyKind::kAsha:
+      return asha(context, sweep, options);
+    case PolicyKind::kPbt:
+      return population_based_training(context, sweep, options);
   }
   throw DeviceError("early termination: there is no policy " + std::to_string(static_cast<int>(options.policy->kind)) + ".");
 }

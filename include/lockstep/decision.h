@@ -72,6 +72,7 @@ struct Event {
 /// Everything that a sweep's decisions read and write. Memory of the context's device.
 struct SweepView {
   HistoryView history;
+  int64_t first_trial = 0;               ///< id of row 0: what is random is keyed by ids
   const int32_t* n_intervals = nullptr;  ///< [n_trials] intervals that each trains for if nothing stops it
   int64_t n_slots = 0;
   int64_t* slot_trial = nullptr;  ///< [n_slots] row in the slot, or -1

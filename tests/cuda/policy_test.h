@@ -48,6 +48,13 @@ inline void expect_verdict(const Verdict& verdict, bool stop, double value, doub
   EXPECT_EQ(verdict.threshold, threshold);
 }
 
+/// Sorts (score, trial) as rungs rank: the best first, ties by lower id.
+inline void sort_by_rank(std::vector<std::pair<double, int64_t>>& ranked) {
+  std::sort(ranked.begin(), ranked.end(), [](const auto& a, const auto& b) {
+    return a.first != b.first ? a.first > b.first : a.second < b.second;
+  });
+}
+
 /// Base of the tests of an early-termination policy, on every backend.
 class PolicyTest : public BackendTest {
  protected:
@@ -106,6 +113,8 @@ class PolicyTest : public BackendTest {
         ASSERT_EQ(verdict.value, expected.value) << where();
         ASSERT_EQ(verdict.threshold, expected.threshold) << where();
         ASSERT_EQ(verdict.best, expected.best) << where();
+        ASSERT_EQ(verdict.n_compared, expected.n_compared) << where();
+        ASSERT_EQ(verdict.n_kept, expected.n_kept) << where();
         ASSERT_EQ(events[i].decision, expected.stop ? Decision::kStop : Decision::kContinue) << where();
         n_stopped += verdict.stop;
         n_kept += verdict.judged && !verdict.stop;
@@ -135,7 +144,8 @@ class PolicyTest : public BackendTest {
   }
 
   static std::vector<double> numbers(const Event& event) {
-    return {event.metric, event.verdict.value, event.verdict.threshold, event.verdict.best};
+    return {event.metric, event.verdict.value, event.verdict.threshold, event.verdict.best,
+            static_cast<double>(event.verdict.n_compared), static_cast<double>(event.verdict.n_kept)};
   }
 
   static History draw_history(Random& random, Goal goal) {

@@ -97,6 +97,11 @@ struct Sweep {
   std::vector<double> draws, slot_draws;
   std::vector<uint8_t> fresh;
   std::vector<Event> events;
+  // Of policies that explore; what is empty is null in the view.
+  int64_t first_trial = 0;
+  std::vector<DistributionSpec> specs;
+  std::vector<uint8_t> changeable;
+  std::vector<int32_t> cohort;
 };
 
 /// A copy of one in a backend's memory.
@@ -118,7 +123,10 @@ class DeviceSweep {
         draws_(backend, context, sweep.draws),
         slot_draws_(backend, context, sweep.slot_draws),
         fresh_(backend, context, sweep.fresh),
-        events_(backend, context, sweep.events) {}
+        events_(backend, context, sweep.events),
+        specs_(backend, context, sweep.specs),
+        changeable_(backend, context, sweep.changeable),
+        cohort_(backend, context, sweep.cohort) {}
 
   SweepView view() const {
     SweepView view;
@@ -135,6 +143,10 @@ class DeviceSweep {
     view.slot_draws = slot_draws_.data();
     view.fresh = fresh_.data();
     view.events = events_.data();
+    view.first_trial = sweep_.first_trial;
+    if (!sweep_.specs.empty()) view.specs = specs_.data();
+    if (!sweep_.changeable.empty()) view.changeable = changeable_.data();
+    if (!sweep_.cohort.empty()) view.cohort = cohort_.data();
     return view;
   }
   /// The history's `metrics`, which no device holds, stay as they were.
@@ -169,6 +181,9 @@ class DeviceSweep {
   DeviceArray<double> draws_, slot_draws_;
   DeviceArray<uint8_t> fresh_;
   DeviceArray<Event> events_;
+  DeviceArray<DistributionSpec> specs_;
+  DeviceArray<uint8_t> changeable_;
+  DeviceArray<int32_t> cohort_;
 };
 
 /// Decides the interval that the sweep's metrics report, on a copy in the backend's memory.
