@@ -11,15 +11,19 @@ struct Exploration {
   double factors[2];
 };
 
-/// `x` in [least, most].
-LOCKSTEP_HD inline double clipped(double x, double least, double most) { return fmin(fmax(x, least), most); }
+/// One draw of `spec`, from 64 random bits.
+LOCKSTEP_HD inline double drawn_anew(const DistributionSpec& spec, uint64_t bits) {
+  double value = 0;
+  with_kind(spec.kind, [&](auto kind) { draw<decltype(kind)::value, 1>(spec, &bits, 1, &value); });
+  return value;
+}
 
 /// A draw of `spec` that a new configuration has where its source had `x`: another draw with resample_probability, else a
 /// neighbour. That is `x` times one of the factors, inside the bounds and on the lattice of the distribution; of a choice
 /// the value before or behind it. 128 bits of `words` decide.
 LOCKSTEP_HD inline double explored(const DistributionSpec& spec, double x, const RandomWords& words,
                                    const Exploration& exploration) {
-  if (unit_interval(words.word[2]) < exploration.resample_probability) return draw(spec, words.bits());
+  if (unit_interval(words.word[2]) < exploration.resample_probability) return drawn_anew(spec, words.bits());
   const bool upward = (words.word[3] & 1) != 0;
   const double y = x * exploration.factors[upward ? 1 : 0];
   const double last = static_cast<double>(spec.count - 1);
@@ -28,20 +32,20 @@ LOCKSTEP_HD inline double explored(const DistributionSpec& spec, double x, const
       if (last == 0) return x;
       return x == 0 ? 1 : x == last ? last - 1 : upward ? x + 1 : x - 1;
     case DistributionKind::kRandInt:
-      return clipped(rint(y), 0, last);
+      return clip(rint(y), 0, last);
     case DistributionKind::kInt:
-      return spec.a + spec.q * clipped(rint((y - spec.a) / spec.q), 0, last);
+      return spec.a + spec.q * clip(rint((y - spec.a) / spec.q), 0, last);
     case DistributionKind::kLogInt:
-      return clipped(rint(y), spec.a, spec.b);
+      return clip(rint(y), spec.a, spec.b);
     case DistributionKind::kUniform:
     case DistributionKind::kLogUniformValues:
-      return clipped(y, spec.a, spec.b);
+      return clip(y, spec.a, spec.b);
     case DistributionKind::kQUniform:
-      return quantise(clipped(y, spec.a, spec.b), spec.q);
+      return quantise(clip(y, spec.a, spec.b), spec.q);
     case DistributionKind::kLogUniform:
-      return clipped(y, exp_ieee(spec.a), exp_ieee(spec.b));
+      return clip(y, exp_ieee(spec.a), exp_ieee(spec.b));
     case DistributionKind::kQLogUniform:
-      return quantise(clipped(y, exp_ieee(spec.a), exp_ieee(spec.b)), spec.q);
+      return quantise(clip(y, exp_ieee(spec.a), exp_ieee(spec.b)), spec.q);
     case DistributionKind::kNormal:
     case DistributionKind::kLogNormal:
       return is_finite(y) ? y : x;

@@ -31,6 +31,18 @@ struct TrialEnd {
   std::string reason;
 };
 
+/// A trial that took over the weights and the optimiser state of another, and changed that one's configuration: population
+/// based training. `reason` says it in words: interval, the trial's value, whom it took over from.
+struct TrialExploit {
+  int64_t trial = 0;
+  int64_t interval = 0;       ///< after which; its next interval trains with the new configuration
+  int64_t source = 0;
+  std::vector<double> draws;  ///< [n_params] the new configuration
+  double metric = 0;          ///< its report at the interval
+  double threshold = 0;       ///< that of the last that kept their weights
+  std::string reason;
+};
+
 /// The best report of a sweep: best primary metric of any interval over all trials; ties: lowest id.
 struct BestTrial {
   int64_t trial = -1;  ///< -1: no finite metric yet
@@ -47,6 +59,7 @@ struct Progress {
   int64_t n_finished = 0;
   int64_t n_diverged = 0;
   int64_t n_aborted = 0;
+  int64_t n_exploits = 0;           ///< times that a trial took over another's weights
   int64_t trial_intervals = 0;      ///< trained so far
   /// What the started trials train without a policy: all of a trial's intervals, but only those trained of one that
   /// diverged or was aborted, as no policy ended it.
@@ -56,11 +69,12 @@ struct Progress {
   BestTrial best;
 };
 
-/// What happened in one interval of the loop, in order: reports, then ends.
+/// What happened in one interval of the loop, in order: reports, exploits, ends.
 struct IntervalReport {
   int64_t tick = 0;  ///< counts from 1
   std::vector<int64_t> started;
   std::vector<MetricReport> metrics;
+  std::vector<TrialExploit> exploits;
   std::vector<TrialEnd> ends;
   Progress progress;
 };
@@ -71,6 +85,10 @@ struct SweepResult {
   SweepEnd end = SweepEnd::kCompleted;
   Progress progress;
   BestTrial best;
+  /// [n_params] the configuration that the best trial had at its best interval, and how often it had taken over weights
+  /// before; without a best trial nothing.
+  std::vector<double> best_draws;
+  int64_t best_n_exploits = 0;
   /// Metric of the best trial's weights, as they were at its best interval, on the test part: computed once.
   std::optional<double> test_metric;
   /// 1 - trained / without a policy, over the trials that were started (what the policy saved); 0 when none was.

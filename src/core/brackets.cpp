@@ -184,6 +184,18 @@ std::string describe(const EarlyTermination& policy, const std::optional<Bracket
 
 }  // namespace
 
+SweepSize sweep_size(const SweepSpec& spec, const Configurations& configurations, const Executor& executor) {
+  SweepSize size;
+  size.n_trials = configurations.n_trials();
+  size.n_slots = executor.capacity();
+  const int64_t limit = spec.limits.max_concurrent_trials;
+  if (limit > 0) size.n_slots = std::min(size.n_slots, limit);
+  for (int64_t row = 0; row < size.n_trials; ++row) {
+    size.n_intervals = std::max(size.n_intervals, executor.n_intervals(configurations.first_trial() + row));
+  }
+  return size;
+}
+
 std::optional<BracketPlan> plan_brackets(const EarlyTermination& policy, const SweepSize& size) {
   if (size.n_trials == 0) return std::nullopt;
   switch (policy.kind) {

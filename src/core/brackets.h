@@ -5,6 +5,8 @@
 #include <string>
 
 #include <lockstep/brackets.h>
+#include <lockstep/configurations.h>
+#include <lockstep/executor.h>
 #include <lockstep/sweep_spec.h>
 
 namespace lockstep {
@@ -15,6 +17,9 @@ struct SweepSize {
   int64_t n_slots = 0;      ///< trials that can train at once; may be above `n_trials`
   int64_t n_intervals = 0;  ///< the most that a trial trains
 };
+
+/// That of the sweep that `executor` is to train.
+SweepSize sweep_size(const SweepSpec& spec, const Configurations& configurations, const Executor& executor);
 
 /// The brackets of a policy that starts its trials in brackets; nothing for another. Throws InputError, with the field
 /// under `early_termination` as key, when a policy cannot work in a sweep of that size: a bracket that has no place, rungs

@@ -9,19 +9,25 @@ namespace {
 
 /// The matrices of the history that a policy reads.
 struct Kept {
+  bool score = false;
   bool best_score = false;
   bool mean_score = false;
 };
 
 Kept kept_by(PolicyKind kind) {
   switch (kind) {
-    case PolicyKind::kNone:
-      return {};
     case PolicyKind::kMedianStopping:
       return {.mean_score = true};
     case PolicyKind::kBandit:
     case PolicyKind::kTruncationSelection:
       return {.best_score = true};
+    case PolicyKind::kAsha:
+      return {.score = true};
+    case PolicyKind::kNone:
+    case PolicyKind::kSuccessiveHalving:
+    case PolicyKind::kHyperband:
+    case PolicyKind::kPbt:
+      return {};
   }
   return {};
 }
@@ -43,11 +49,14 @@ void fill(DeviceBuffer<T>& buffer, const T& value) {
 }  // namespace
 
 Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, const EarlyTermination& policy,
-                     const Configurations& configurations, const std::vector<int32_t>& n_intervals, int64_t n_slots)
+                     const Configurations& configurations, const std::vector<int32_t>& n_intervals, int64_t n_slots,
+                     const std::optional<BracketPlan>& brackets, const Population& population)
     : backend_(backend),
       context_(context),
       arena_(context.allocator ? *context.allocator : backend.allocator(), context.stream),
       pass_context_(context),
+      brackets_(brackets),
+      score_(backend, context, matrix_size(kept_by(policy.kind).score, n_intervals.size(), longest(n_intervals))),
       best_score_(backend, context, matrix_size(kept_by(policy.kind).best_score, n_intervals.size(), longest(n_intervals))),
       mean_score_(backend, context, matrix_size(kept_by(policy.kind).mean_score, n_intervals.size(), longest(n_intervals))),
       last_best_(backend, context, n_intervals.size()),
@@ -62,15 +71,20 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
       fresh_(backend, context, static_cast<size_t>(n_slots)),
       events_(backend, context, static_cast<size_t>(n_slots)),
       next_trial_(backend, context, 1),
+      specs_(backend, context, population.cohort.empty() ? 0 : configurations.space().specs().size()),
+      changeable_(backend, context, population.changeable.size()),
+      cohort_(backend, context, population.cohort.size()),
       n_waiting_(configurations.n_trials()),
       has_age_(static_cast<size_t>(longest(n_intervals)) + 1, 0) {
   pass_context_.allocator = &arena_;
   options_.goal = goal;
   options_.policy = &policy;
+  options_.brackets = brackets_ ? &*brackets_ : nullptr;
 
-  view_.history = {configurations.n_trials(), longest(n_intervals), nullptr,           best_score_.data(),
+  view_.history = {configurations.n_trials(), longest(n_intervals), score_.data(),     best_score_.data(),
                    mean_score_.data(),        last_best_.data(),    last_mean_.data(), n_reported_.data(),
                    state_.data()};
+  view_.first_trial = configurations.first_trial();
   view_.n_intervals = n_intervals_.data();
   view_.n_slots = n_slots;
   view_.slot_trial = slot_trial_.data();
@@ -81,6 +95,9 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
   view_.slot_draws = slot_draws_.data();
   view_.fresh = fresh_.data();
   view_.events = events_.data();
+  view_.specs = specs_.data();
+  view_.changeable = changeable_.data();
+  view_.cohort = cohort_.data();
 
   // The matrices and the lasts stay as they are: nothing beyond n_reported is read.
   lockstep::fill(n_reported_, int32_t{0});
@@ -90,6 +107,9 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
   lockstep::fill(next_trial_, int64_t{0});
   n_intervals_.upload(n_intervals.data(), n_intervals.size());
   draws_.upload(configurations.draws().data(), configurations.draws().size());
+  specs_.upload(configurations.space().specs().data(), specs_.size());
+  changeable_.upload(population.changeable.data(), population.changeable.size());
+  cohort_.upload(population.cohort.data(), population.cohort.size());
 }
 
 std::span<const Event> Decisions::decide(int64_t abort_below) {

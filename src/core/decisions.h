@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -12,6 +13,12 @@
 
 namespace lockstep {
 
+/// What population based training must know of the executor's trials; empty for other policies.
+struct Population {
+  std::vector<uint8_t> changeable;  ///< [n_params] 0: structural
+  std::vector<int32_t> cohort;      ///< [n_trials]
+};
+
 /// A sweep's history, slots and queue in device memory, and the decisions taken over them there, once an interval. Trials
 /// are named by row: 0 is the sweep's first. Context, backend and policy must outlive it.
 class Decisions {
@@ -19,8 +26,10 @@ class Decisions {
   /// Allocates for every trial and interval at once; every trial waits. Throws DeviceError without the memory.
   /// @param n_intervals [n_trials] that each trial trains
   /// @param n_slots trials at once, at most n_trials
+  /// @param brackets of a policy that starts trials in brackets
   Decisions(const Backend& backend, const Context& context, Goal goal, const EarlyTermination& policy,
-            const Configurations& configurations, const std::vector<int32_t>& n_intervals, int64_t n_slots);
+            const Configurations& configurations, const std::vector<int32_t>& n_intervals, int64_t n_slots,
+            const std::optional<BracketPlan>& brackets, const Population& population);
 
   /// [n_slots] in device memory: where the trials report to.
   double* metrics() const { return metrics_.data(); }
@@ -43,7 +52,9 @@ class Decisions {
   Context pass_context_;  ///< with the arena's memory
   DecideOptions options_;
   SweepView view_;
+  const std::optional<BracketPlan> brackets_;
   // [n_intervals, n_trials], or empty when the policy does not read it.
+  DeviceBuffer<double> score_;
   DeviceBuffer<double> best_score_;
   DeviceBuffer<double> mean_score_;
   // [n_trials]
@@ -60,8 +71,12 @@ class Decisions {
   DeviceBuffer<uint8_t> fresh_;
   DeviceBuffer<Event> events_;
   DeviceBuffer<int64_t> next_trial_;
-  std::vector<Event> log_;  ///< a device's events, copied
+  // Of population based training, or empty.
+  DeviceBuffer<DistributionSpec> specs_;
+  DeviceBuffer<uint8_t> changeable_;
+  DeviceBuffer<int32_t> cohort_;
   int64_t n_waiting_;
+  std::vector<Event> log_;  ///< a device's events, copied
   std::vector<uint8_t> has_age_;
   std::vector<int64_t> ages_;
 };

@@ -201,6 +201,11 @@ void check_early_termination(const EarlyTermination& policy) {
   if (policy.kind == PolicyKind::kPbt) check_pbt(policy);
 }
 
+InputError at_policy(const InputError& error, const SweepSpec& spec) {
+  const SourceLocation& where = spec.early_termination.where;
+  return error.at(where.line > 0 ? where : SourceLocation{spec.file}, "early_termination");
+}
+
 EarlyTermination read_early_termination(const YamlNode& root) {
   EarlyTermination policy;
   const YamlNode* node = find_value(root, "early_termination");

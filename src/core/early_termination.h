@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include <lockstep/error.h>
 #include <lockstep/sweep_spec.h>
 
 #include "core/yaml_tree.h"
@@ -18,6 +19,9 @@ bool starts_in_brackets(PolicyKind kind);
 
 /// Throws InputError, with the field under `early_termination` as key, when a policy's settings are not right.
 void check_early_termination(const EarlyTermination& policy);
+
+/// `error`, whose key is a field of the policy, with the policy's place in the sweep.
+InputError at_policy(const InputError& error, const SweepSpec& spec);
 
 /// Reads `early_termination` of a sweep file's top level. Throws InputError with file, line, dotted key and cure.
 EarlyTermination read_early_termination(const YamlNode& root);

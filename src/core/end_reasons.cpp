@@ -58,6 +58,12 @@ std::string stop_reason(Goal goal, const EarlyTermination& policy, int64_t inter
          threshold_meaning(goal, policy, verdict);
 }
 
+std::string exploit_reason(Goal goal, const EarlyTermination& policy, int64_t interval, const Verdict& verdict,
+                           int64_t source) {
+  return policy_name(policy.kind) + " at interval " + std::to_string(interval) + ": " + place_text(goal, verdict) +
+         "; takes over from trial " + std::to_string(source);
+}
+
 std::string divergence_reason(int64_t interval, double metric) {
   const char* name = std::isnan(metric) ? "nan" : metric > 0 ? "inf" : "-inf";
   return "diverged at interval " + std::to_string(interval) + ": the metric is " + name;

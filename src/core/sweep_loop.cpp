@@ -7,6 +7,8 @@
 
 #include <lockstep/sweep.h>
 
+#include "core/brackets.h"
+#include "core/changed_configurations.h"
 #include "core/decisions.h"
 #include "core/early_termination.h"
 #include "core/end_reasons.h"
@@ -26,8 +28,10 @@ class SweepLoop {
         observers_(observers),
         stop_requested_(stop_requested),
         n_intervals_(read_n_intervals(configurations, executor)),
+        size_(sweep_size(spec, configurations, executor)),
         decisions_(backend, context, spec.objective.goal, spec.early_termination, configurations, n_intervals_,
-                   count_slots(spec, configurations, executor)) {
+                   std::min(size_.n_slots, size_.n_trials), brackets(spec, size_),
+                   population(spec, configurations, executor)) {
     progress_.n_trials = progress_.n_waiting = n_trials();
     for (const int64_t n : n_intervals_) progress_.trial_intervals_left += n;
   }
@@ -46,7 +50,7 @@ class SweepLoop {
       const std::span<const Event> log = decisions_.decide(cut ? n_trials() : n_timed_out());
       check_ratios(log);
       read_reports(log, report);
-      exploit(log);
+      exploit(log, report);
       end_trials(log, cut, report);
       find_newcomers(log);
       progress_.elapsed_s = elapsed_s();
@@ -59,6 +63,8 @@ class SweepLoop {
     result.end = cut && progress_.n_waiting + n_cut_ > 0 ? *cut : SweepEnd::kCompleted;
     result.progress = progress_;
     result.best = progress_.best;
+    result.best_draws = std::move(best_draws_);
+    result.best_n_exploits = best_n_exploits_;
     if (result.best.trial >= 0) result.test_metric = executor_.test_kept();
     for (SweepObserver* observer : observers_) observer->on_end(result);
     return result;
@@ -69,10 +75,7 @@ class SweepLoop {
     try {
       check_early_termination(spec.early_termination);
     } catch (const InputError& error) {
-      throw error.at({spec.file}, "early_termination");
-    }
-    if (acts_at_rungs(spec.early_termination.kind) || spec.early_termination.kind == PolicyKind::kPbt) {
-      throw InputError({spec.file}, "early_termination.type", "is not decided on the device yet", "write another policy");
+      throw at_policy(error, spec);
     }
     return spec;
   }
@@ -91,10 +94,24 @@ class SweepLoop {
     return result;
   }
 
-  static int64_t count_slots(const SweepSpec& spec, const Configurations& configurations, const Executor& executor) {
-    const int64_t limit = spec.limits.max_concurrent_trials;
-    const int64_t most = std::min(configurations.n_trials(), executor.capacity());
-    return limit > 0 ? std::min(limit, most) : most;
+  static std::optional<BracketPlan> brackets(const SweepSpec& spec, const SweepSize& size) {
+    try {
+      return plan_brackets(spec.early_termination, size);
+    } catch (const InputError& error) {
+      throw at_policy(error, spec);
+    }
+  }
+
+  static Population population(const SweepSpec& spec, const Configurations& configurations, const Executor& executor) {
+    Population result;
+    if (spec.early_termination.kind != PolicyKind::kPbt) return result;
+    for (int64_t param = 0; param < configurations.space().n_params(); ++param) {
+      result.changeable.push_back(executor.structural(param) ? 0 : 1);
+    }
+    for (int64_t row = 0; row < configurations.n_trials(); ++row) {
+      result.cohort.push_back(static_cast<int32_t>(executor.cohort(configurations.first_trial() + row)));
+    }
+    return result;
   }
 
   int64_t n_trials() const { return configurations_.n_trials(); }
@@ -176,21 +193,33 @@ class SweepLoop {
     }
     progress_.trial_intervals += static_cast<int64_t>(running_.size());
     progress_.trial_intervals_left -= static_cast<int64_t>(running_.size());
-    if (changed) executor_.keep(best.trial);
+    if (!changed) return;
+    executor_.keep(best.trial);
+    best_draws_ = changed_.draws(configurations_, best.trial);
+    best_n_exploits_ = changed_.n_exploits(best.trial);
   }
 
   /// Before anybody is retired: a trial may take over the weights of one that ends.
-  void exploit(std::span<const Event> log) {
-    std::vector<Exploit> exploits;
+  void exploit(std::span<const Event> log, IntervalReport& report) {
+    if (spec_.early_termination.kind != PolicyKind::kPbt) return;
     std::vector<double> draws;
-    const auto n_params = static_cast<size_t>(configurations_.space().n_params());
+    const auto n_params = static_cast<std::ptrdiff_t>(configurations_.space().n_params());
     for (const int64_t slot : running_) {
-      if (log[slot].decision != Decision::kExploit) continue;
-      if (exploits.empty()) draws = decisions_.slot_draws();
-      exploits.push_back({id(log[slot].trial), id(log[slot].source),
-                          std::span(draws).subspan(static_cast<size_t>(slot) * n_params, n_params)});
+      const Event& event = log[slot];
+      if (event.decision != Decision::kExploit) continue;
+      if (draws.empty()) draws = decisions_.slot_draws();
+      const auto row = draws.begin() + slot * n_params;
+      report.exploits.push_back({id(event.trial), event.interval, id(event.source), {row, row + n_params}, event.metric,
+                                 event.verdict.threshold,
+                                 exploit_reason(spec_.objective.goal, spec_.early_termination, event.interval,
+                                                event.verdict, id(event.source))});
+      changed_.apply(report.exploits.back());
     }
-    if (!exploits.empty()) executor_.exploit(exploits);
+    if (report.exploits.empty()) return;
+    progress_.n_exploits += static_cast<int64_t>(report.exploits.size());
+    std::vector<Exploit> exploits;
+    for (const TrialExploit& each : report.exploits) exploits.push_back({each.trial, each.source, each.draws});
+    executor_.exploit(exploits);
   }
 
   void end_trials(std::span<const Event> log, std::optional<SweepEnd> cut, IntervalReport& report) {
@@ -258,6 +287,7 @@ class SweepLoop {
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
 
   std::vector<int32_t> n_intervals_;
+  SweepSize size_;
   Decisions decisions_;
   std::vector<int64_t> running_;      ///< slots, by ascending trial
   std::vector<Placement> newcomers_;  ///< who starts before the next interval
@@ -265,6 +295,9 @@ class SweepLoop {
   size_t n_timed_out_ = 0;
   int64_t n_cut_ = 0;  ///< trials that the sweep's own end aborted
   Progress progress_;
+  ChangedConfigurations changed_;
+  std::vector<double> best_draws_;
+  int64_t best_n_exploits_ = 0;
 };
 
 }  // namespace

@@ -46,6 +46,19 @@ class FakeExecutor : public Executor {
       metrics[slot] = curve(trial)[static_cast<size_t>(age++)];
     }
   }
+  /// Notes them down; curves are played on as they are.
+  void exploit(std::span<const Exploit> exploits) override {
+    require(!exploits.empty(), "an exploit of nothing");
+    std::set<int64_t> sources;
+    for (const Exploit& each : exploits) {
+      require(running.contains(each.trial) && running.contains(each.source), "weights are taken over that are gone");
+      sources.insert(each.source);
+    }
+    for (const Exploit& each : exploits) require(!sources.contains(each.trial), "a source takes over weights itself");
+    for (const Exploit& each : exploits) {
+      exploited.push_back({each.trial, running.at(each.trial), each.source, {each.draws.begin(), each.draws.end()}, 0, 0, ""});
+    }
+  }
   void retire(std::span<const int64_t> trials) override {
     for (const int64_t trial : trials) require(running.erase(trial) == 1, "a trial is retired that does not run");
     std::erase_if(trials_in_slots, [this](const auto& pair) { return !running.contains(pair.second); });
@@ -66,6 +79,7 @@ class FakeExecutor : public Executor {
   std::map<int64_t, int64_t> trials_in_slots;  ///< slot -> trial
   int64_t max_trials = std::numeric_limits<int64_t>::max();
   std::vector<BestTrial> kept;
+  std::vector<TrialExploit> exploited;
   size_t max_running = 0;
   int64_t n_ticks = 0;
   int64_t n_tests = 0;

@@ -83,7 +83,7 @@ TEST(Explore, GoesToANeighbouringChoice) {
 TEST(Explore, DrawsAnewWithItsProbability) {
   const DistributionSpec spec = {kUniform, 0, 1};
   const RandomWords low = {{0x80000000u, 0, 0x3FFFFFFFu, 0}};  // just below a quarter
-  EXPECT_EQ(explored(spec, 0.1, low, kExploration), draw(spec, low.bits()));
+  EXPECT_EQ(explored(spec, 0.1, low, kExploration), unit_interval(low.bits()));
   const RandomWords high = {{0x80000000u, 0, 0x40000000u, 0}};  // just above
   EXPECT_EQ(explored(spec, 0.1, high, kExploration), 0.1 * 0.8);
   EXPECT_EQ(explored(spec, 0.1, {{0, 0, 0, 0}}, {0, {0.8, 1.2}}), 0.1 * 0.8);
