@@ -66,6 +66,12 @@ def run_rounds(label, commands, n_rounds, tell):
     return results
 
 
+def rates_of(results):
+    """Rates by contestant, [rounds], by the clock and by processor time: what a busy machine does not slow."""
+    return tuple({name: [result[key] for result in of_rounds] for name, of_rounds in results.items()}
+                 for key in ("per_s", "per_cpu_s"))
+
+
 def spread(values, form):
     return f"{statistics.median(values):{form}} ({min(values):{form}}-{max(values):{form}})"
 

@@ -72,9 +72,7 @@ int main(int argc, char** argv) {
     run([&](std::span<const Event> log) {
       n_decisions += std::count_if(log.begin(), log.end(), [](const Event& event) { return event.trial >= 0; });
     });
-    const bench::Repetitions done = bench::repeat(min_seconds, [&] { run([](std::span<const Event>) {}); });
-    std::printf("{\"decisions_per_s\": %.1f, \"decisions\": %lld}\n",
-                static_cast<double>(done.n * n_decisions) / done.seconds, static_cast<long long>(n_decisions));
+    bench::print_rates(bench::repeat(min_seconds, [&] { run([](std::span<const Event>) {}); }), n_decisions);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -56,5 +56,5 @@ def time_epochs(args, epoch):
         nonlocal best
         best = max(best, epoch())
 
-    epochs_per_s = stopwatch.repeat(args.min_seconds, validated)
+    epochs_per_s, _ = stopwatch.repeat(args.min_seconds, validated)
     print(json.dumps({"trial_epochs_per_s": args.trials * epochs_per_s, "best_validation_accuracy": float(best)}))

@@ -112,8 +112,7 @@ def main():
         return make_curves(args.curves, args.trials, args.intervals)
     curves = np.fromfile(args.curves).reshape(args.intervals, args.trials)
     n_decisions = Sweep(curves, args.policy).run()
-    rate = stopwatch.repeat(args.min_seconds, lambda: Sweep(curves, args.policy).run())
-    print(json.dumps({"decisions_per_s": n_decisions * rate, "decisions": n_decisions}))
+    stopwatch.print_rates(stopwatch.repeat(args.min_seconds, lambda: Sweep(curves, args.policy).run()), n_decisions)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Random sampling of bench/sampling's space as numpy does it best: each column whole."""
 
 import argparse
-import json
 
 import numpy as np
 
@@ -36,7 +35,7 @@ def main():
         columns[3] = generator.integers(1, 512, n, endpoint=True)
         columns[4] = generator.integers(0, 5, n)  # an index into the values, as Lockstep draws it
 
-    print(json.dumps({"configurations_per_s": n * stopwatch.repeat(args.min_seconds, draw)}))
+    stopwatch.print_rates(stopwatch.repeat(args.min_seconds, draw), n)
 
 
 if __name__ == "__main__":

@@ -1,7 +1,6 @@
 """Random sampling of bench/sampling's space by Optuna's RandomSampler: a study in memory that is asked for trials."""
 
 import argparse
-import json
 
 import optuna
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
@@ -29,7 +28,7 @@ def main():
         for _ in range(args.trials):
             study.ask(SPACE)
 
-    print(json.dumps({"configurations_per_s": args.trials * stopwatch.repeat(args.min_seconds, draw)}))
+    stopwatch.print_rates(stopwatch.repeat(args.min_seconds, draw), args.trials)
 
 
 if __name__ == "__main__":

@@ -1,5 +1,4 @@
 // Lockstep's side of bench/sampling/run: draws a mixed space through the public API, into memory it has written before.
-#include <cstdio>
 #include <vector>
 
 #include <CLI/CLI.hpp>
@@ -43,6 +42,5 @@ int main(int argc, char** argv) {
   const Sampling sampling{sobol ? SamplingAlgorithm::kSobol : SamplingAlgorithm::kRandom, {}};
   const Sampler sampler(host_backend(), context, sampling, space);
   std::vector<double> draws(static_cast<size_t>(n_trials * space.n_params()));
-  const bench::Repetitions done = bench::repeat(min_seconds, [&] { sampler.draw(0, n_trials, draws.data()); });
-  std::printf("{\"configurations_per_s\": %.1f}\n", static_cast<double>(done.n * n_trials) / done.seconds);
+  bench::print_rates(bench::repeat(min_seconds, [&] { sampler.draw(0, n_trials, draws.data()); }), n_trials);
 }
