@@ -11,6 +11,7 @@
 #include <lockstep/sampling.h>
 #include <lockstep/sweep_spec.h>
 
+#include "core/brackets.h"
 #include "core/decisions.h"
 #include "timing.h"
 
@@ -59,9 +60,11 @@ int main(int argc, char** argv) {
     Context context;
     const Configurations configurations = sample(host_backend(), context, spec);
     const std::vector<int32_t> lengths(static_cast<size_t>(n_trials), static_cast<int32_t>(n_intervals));
+    const auto brackets = plan_brackets(spec.early_termination, {n_trials, n_trials, n_intervals});
+    const Population population = {{1}, std::vector<int32_t>(lengths.size(), 0)};
     const auto run = [&](auto&& look) {
       Decisions decisions(host_backend(), context, spec.objective.goal, spec.early_termination, configurations, lengths,
-                          n_trials);
+                          n_trials, brackets, population);
       decisions.fill();
       for (int64_t n = 0; n < n_intervals; ++n) {
         std::copy_n(curves.data() + n * n_trials, n_trials, decisions.metrics());

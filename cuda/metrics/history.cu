@@ -3,6 +3,7 @@
 
 #include "cuda/common/execution.h"
 #include "cuda/metrics/score.h"
+#include "cuda/slots/occupied.h"
 
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 namespace {
@@ -10,8 +11,10 @@ namespace {
 struct RecordSlot {
   Goal goal;
   SweepView sweep;
+  OccupiedSlots slots;
 
-  LOCKSTEP_HD void operator()(int64_t slot) const {
+  LOCKSTEP_HD void operator()(int64_t i) const {
+    const int64_t slot = slots(i);
     const int64_t trial = sweep.slot_trial[slot];
     if (trial < 0) return;
     const HistoryView& history = sweep.history;
@@ -46,8 +49,9 @@ struct RecordSlot {
 
 }  // namespace
 
-void record_metrics(const Context& context, Goal goal, const SweepView& sweep) {
-  for_each_index(context, sweep.n_slots, RecordSlot{goal, sweep});
+void record_metrics(const Context& context, const SweepView& sweep, const DecideOptions& options) {
+  const OccupiedSlots slots(sweep, options);
+  for_each_index(context, slots.n, RecordSlot{options.goal, sweep, slots});
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

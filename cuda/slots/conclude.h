@@ -2,6 +2,7 @@
 
 #include "cuda/common/execution.h"
 #include "cuda/metrics/score.h"
+#include "cuda/slots/occupied.h"
 
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 
@@ -31,10 +32,12 @@ template <class Rule>
 struct ConcludeSlot {
   Goal goal;
   SweepView sweep;
+  OccupiedSlots slots;
   int64_t abort_below;
   Rule rule;
 
-  LOCKSTEP_HD void operator()(int64_t slot) const {
+  LOCKSTEP_HD void operator()(int64_t i) const {
+    const int64_t slot = slots(i);
     Event event;
     const int64_t trial = sweep.slot_trial[slot];
     if (trial >= 0) {
@@ -70,7 +73,8 @@ struct ConcludeSlot {
 /// others is to be computed before.
 template <class Rule>
 void conclude(const Context& context, const SweepView& sweep, const DecideOptions& options, const Rule& rule) {
-  for_each_index(context, sweep.n_slots, ConcludeSlot<Rule>{options.goal, sweep, options.abort_below, rule});
+  const OccupiedSlots slots(sweep, options);
+  for_each_index(context, slots.n, ConcludeSlot<Rule>{options.goal, sweep, slots, options.abort_below, rule});
 }
 
 /// The rule of a policy that stops nobody, or does not act now.

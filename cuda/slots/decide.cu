@@ -34,7 +34,7 @@ void judge(const Context& context, const SweepView& sweep, const DecideOptions& 
 }  // namespace
 
 void decide(const Context& context, const SweepView& sweep, const DecideOptions& options) {
-  record_metrics(context, options.goal, sweep);
+  record_metrics(context, sweep, options);
   judge(context, sweep, options);
   const bool is_sweep_aborted = options.abort_below >= sweep.history.n_trials;
   if (!is_sweep_aborted && !options.is_queue_empty) refill(context, sweep, options.brackets);

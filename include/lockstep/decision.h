@@ -102,6 +102,10 @@ struct DecideOptions {
   /// order; of the whole sweep n_trials, and then nobody is started any more.
   int64_t abort_below = 0;
   bool is_queue_empty = false;  ///< everybody has started, so no slot is looked at for somebody new
+  /// [n_occupied] in device memory: the slots to conclude, ascending, when the others have no trial, will get none, and
+  /// have an event that says so. Null: all.
+  const int64_t* occupied = nullptr;
+  int64_t n_occupied = 0;
 };
 
 }  // namespace lockstep

@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <limits>
+#include <numeric>
 
 namespace lockstep {
 
@@ -46,6 +47,9 @@ void fill(DeviceBuffer<T>& buffer, const T& value) {
   buffer.upload(values.data(), values.size());
 }
 
+/// Whether nobody was in the slot, and nobody came.
+bool is_empty(const Event& event) { return (event.trial < 0) & (event.successor < 0); }
+
 }  // namespace
 
 Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, const EarlyTermination& policy,
@@ -71,10 +75,12 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
       fresh_(backend, context, static_cast<size_t>(n_slots)),
       events_(backend, context, static_cast<size_t>(n_slots)),
       next_trial_(backend, context, 1),
+      occupied_slots_(backend, context, static_cast<size_t>(n_slots)),
       specs_(backend, context, population.cohort.empty() ? 0 : configurations.space().specs().size()),
       changeable_(backend, context, population.changeable.size()),
       cohort_(backend, context, population.cohort.size()),
       n_waiting_(configurations.n_trials()),
+      occupied_(static_cast<size_t>(n_slots)),
       has_age_(static_cast<size_t>(longest(n_intervals)) + 1, 0) {
   pass_context_.allocator = &arena_;
   options_.goal = goal;
@@ -98,6 +104,8 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
   view_.specs = specs_.data();
   view_.changeable = changeable_.data();
   view_.cohort = cohort_.data();
+
+  std::iota(occupied_.begin(), occupied_.end(), 0);
 
   // The matrices and the lasts stay as they are: nothing beyond n_reported is read.
   lockstep::fill(n_reported_, int32_t{0});
@@ -137,10 +145,13 @@ std::span<const Event> Decisions::read_log() {
   return log_;
 }
 
-/// Which intervals the trials in the slots will report next, and who waits still.
+/// Which intervals the trials in the slots will report next, who waits still, and which slots are done with.
 void Decisions::look_ahead(std::span<const Event> log) {
   std::fill(has_age_.begin(), has_age_.end(), 0);
-  for (const Event& event : log) {
+  size_t n_empty = 0;
+  for (const int64_t slot : occupied_) {
+    const Event& event = log[static_cast<size_t>(slot)];
+    n_empty += is_empty(event) ? 1 : 0;
     const bool is_new = event.successor != event.trial;
     n_waiting_ -= (event.successor >= 0) & is_new ? 1 : 0;
     const int32_t age = is_new ? 1 : event.interval + 1;
@@ -150,6 +161,16 @@ void Decisions::look_ahead(std::span<const Event> log) {
   for (size_t age = 1; age < has_age_.size(); ++age) {
     if (has_age_[age]) ages_.push_back(static_cast<int64_t>(age));
   }
+  // By halves, so that writing the list costs less than what it saves.
+  if (n_waiting_ == 0 && n_empty > 0 && 2 * n_empty >= occupied_.size()) leave_out_empty_slots(log);
+}
+
+/// Of slots that have been empty for an interval, and nobody will come into them.
+void Decisions::leave_out_empty_slots(std::span<const Event> log) {
+  std::erase_if(occupied_, [log](int64_t slot) { return is_empty(log[static_cast<size_t>(slot)]); });
+  occupied_slots_.upload(occupied_.data(), occupied_.size());
+  options_.occupied = occupied_slots_.data();
+  options_.n_occupied = static_cast<int64_t>(occupied_.size());
 }
 
 }  // namespace lockstep

@@ -45,6 +45,7 @@ class Decisions {
  private:
   std::span<const Event> read_log();
   void look_ahead(std::span<const Event> log);
+  void leave_out_empty_slots(std::span<const Event> log);
 
   const Backend& backend_;
   const Context& context_;
@@ -71,12 +72,14 @@ class Decisions {
   DeviceBuffer<uint8_t> fresh_;
   DeviceBuffer<Event> events_;
   DeviceBuffer<int64_t> next_trial_;
+  DeviceBuffer<int64_t> occupied_slots_;  ///< [n_slots]
   // Of population based training, or empty.
   DeviceBuffer<DistributionSpec> specs_;
   DeviceBuffer<uint8_t> changeable_;
   DeviceBuffer<int32_t> cohort_;
   int64_t n_waiting_;
-  std::vector<Event> log_;  ///< a device's events, copied
+  std::vector<int64_t> occupied_;  ///< slots that may hold a trial; those not listed are empty for good
+  std::vector<Event> log_;         ///< a device's events, copied
   std::vector<uint8_t> has_age_;
   std::vector<int64_t> ages_;
 };

@@ -114,6 +114,31 @@ TEST_P(Decide, EndsRowsBelowTheGivenOne) {
   EXPECT_EQ(sweep.history.state[1], TrialState::kAborted);
 }
 
+TEST_P(Decide, LooksAtTheListedSlotsAlone) {
+  Sweep sweep = decide(waiting(4, 4));
+  sweep.slot_trial = {-1, 1, -1, 3};
+  sweep.events[0].metric = 42;  // nobody writes here
+  sweep.metrics = {std::nan(""), 0.2, std::nan(""), std::nan("")};
+  const DeviceSweep device(*backend_, context_, sweep);
+  const DeviceArray<int64_t> occupied(*backend_, context_, {1, 3});
+  const int64_t age = 1;
+  DecideOptions options;
+  options.policy = &kNoPolicy;
+  options.ages = &age;
+  options.n_ages = 1;
+  options.is_queue_empty = true;
+  options.occupied = occupied.data();
+  options.n_occupied = 2;
+  backend_->decide(context_, device.view(), options);
+  const Sweep after = device.to_host();
+  EXPECT_EQ(after.events[0].metric, 42);
+  EXPECT_EQ(after.events[1].trial, 1);
+  EXPECT_EQ(after.events[1].metric, 0.2);
+  EXPECT_EQ(after.events[3].decision, Decision::kDiverge);
+  EXPECT_EQ(after.slot_trial, (std::vector<int64_t>{-1, 1, -1, -1}));
+  EXPECT_EQ(after.history.n_reported, (std::vector<int32_t>{0, 1, 0, 1}));
+}
+
 TEST_P(Decide, PolicyStopsBeforeALimitDoes) {
   EarlyTermination policy;
   policy.kind = PolicyKind::kMedianStopping;
