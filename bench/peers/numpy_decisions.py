@@ -11,6 +11,8 @@ import numpy as np
 
 import stopwatch
 
+ETA = 3  # reduction_factor
+
 
 def make_curves(path, n_trials, n_intervals):
     """Learning curves that saturate at a level of their own, with noise: [n_intervals, n_trials] double, raw."""
@@ -36,8 +38,12 @@ class Sweep:
         self.scratch = np.empty(n_trials)
         self.n_running = n_trials
         self.needs_mean = policy["type"] == "median_stopping"
-        self.judge = {"none": None, "median_stopping": self.median_stopping, "bandit": self.bandit,
-                      "truncation_selection": self.truncation_selection}[policy["type"]]
+        self.judge = getattr(self, policy["type"])
+        if policy["type"] == "hyperband":
+            self.bracket, self.brackets = self.plan_brackets()
+        if policy["type"] == "pbt":
+            self.generator = np.random.default_rng(7)
+            self.log_rate = self.generator.uniform(-9, -2, n_trials)
 
     def run(self):
         """Returns how many decisions were taken."""
@@ -45,12 +51,13 @@ class Sweep:
         for n in range(1, len(self.curves) + 1):
             n_decisions += self.n_running
             metric = self.record(n)
-            stop = np.zeros(self.n_running, bool)
+            stop = None
+            if n >= self.policy.get("delay_evaluation", 0) and n < len(self.curves):
+                stop = self.judge(n, metric, self.best[:self.n_running])
             if not np.isfinite(metric.sum()):
-                stop |= ~np.isfinite(metric)
-            if self.judge and n >= self.policy.get("delay_evaluation", 0) and n < len(self.curves):
-                stop |= self.judge(self.best[:self.n_running])
-            if stop.any():
+                diverged = ~np.isfinite(metric)
+                stop = diverged if stop is None else stop | diverged
+            if stop is not None and stop.any():
                 self.end(stop)
         return n_decisions
 
@@ -84,19 +91,87 @@ class Sweep:
         pool.partition(rank)
         return pool[rank]
 
-    def median_stopping(self, best):
+    def none(self, n, metric, best):
+        return None
+
+    def median_stopping(self, interval, metric, best):
         n = len(self.mean)
         median = self.selected(self.mean, n // 2)
         if n % 2 == 0:
             median = 0.5 * self.scratch[:n // 2].max() + 0.5 * median
         return best < median
 
-    def bandit(self, best):
+    def bandit(self, n, metric, best):
         return best < best.max() / (1 + self.policy["slack_factor"])
 
-    def truncation_selection(self, best):
+    def truncation_selection(self, n, metric, best):
         n_lowest = len(best) * self.policy["truncation_percentage"] // 100
         return best < self.selected(best, n_lowest)
+
+    def rung(self, n, first=1):
+        """Which rung the interval n is, from 0; -1: none."""
+        at, k = first, 0
+        while at < n:
+            at, k = at * ETA, k + 1
+        return k if at == n else -1
+
+    def all_but_best(self, metric, n_kept):
+        """Everybody but the best, of equal ones the first."""
+        threshold = self.selected(metric, len(metric) - n_kept)
+        stop = metric < threshold
+        n_tied = n_kept - np.count_nonzero(metric > threshold)
+        stop[np.flatnonzero(metric == threshold)[n_tied:]] = True
+        return stop
+
+    def successive_halving(self, n, metric, best):
+        rung = self.rung(n)
+        if rung < 0:
+            return None
+        return self.all_but_best(metric, max(1, self.curves.shape[1] // ETA ** (rung + 1)))
+
+    def asha(self, n, metric, best):
+        """All that come to a rung come at once, so those that have come are those that run."""
+        return self.all_but_best(metric, max(1, len(metric) // ETA)) if self.rung(n) >= 0 else None
+
+    def plan_brackets(self):
+        """The bracket of each trial, and each bracket's size and first rung."""
+        n_trials, longest = self.curves.shape[1], len(self.curves)
+        s_max = 0
+        while ETA ** (s_max + 1) <= longest:
+            s_max += 1
+        kinds = [(-(-(s_max + 1) * ETA ** s // (s + 1)), max(1, longest // ETA ** s)) for s in range(s_max, -1, -1)]
+        size = np.resize([size for size, _ in kinds], n_trials)
+        size = size[:np.searchsorted(np.cumsum(size), n_trials) + 1]
+        size[-1] -= size.sum() - n_trials
+        first = np.resize([first for _, first in kinds], len(size))
+        return np.repeat(np.arange(len(size)), size), (size, first)
+
+    def hyperband(self, n, metric, best):
+        size, first = self.brackets
+        rung_of = {f: self.rung(n, f) for f in np.unique(first).tolist()}
+        if all(rung < 0 for rung in rung_of.values()):
+            return None
+        n_kept = size.copy()  # of a bracket that has no rung here
+        for f, rung in rung_of.items():
+            if rung >= 0:
+                n_kept[first == f] = np.maximum(1, size[first == f] // ETA ** (rung + 1))
+        bracket = self.bracket[self.row[:self.n_running]]
+        order = np.lexsort((-metric, bracket))
+        starts = np.searchsorted(bracket, np.arange(len(size)))  # rows, and so brackets, are in order
+        place = np.arange(len(metric)) - starts[bracket]
+        stop = np.empty(len(metric), bool)
+        stop[order] = place >= n_kept[bracket]
+        return stop
+
+    def pbt(self, n, metric, best):
+        k = len(metric) // 4
+        order = np.argpartition(metric, (k, len(metric) - k))
+        worst, source = order[:k], self.generator.choice(order[-k:], k)
+        factor = np.where(self.generator.random(k) < 0.5, np.log(0.8), np.log(1.2))
+        explored = np.clip(self.log_rate[source] + factor, -9, -2)
+        fresh = self.generator.uniform(-9, -2, k)
+        self.log_rate[worst] = np.where(self.generator.random(k) < 0.25, fresh, explored)
+        return None
 
 
 def main():
