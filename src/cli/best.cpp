@@ -28,6 +28,11 @@ void best(const std::string& directory, const std::string& format) {
     rows.push_back({record.search_space[p].name, trial->hyperparameters[static_cast<size_t>(p)].to_string()});
   }
   out += format_table(rows, "  ");
+  if (const int64_t n = trial->n_exploits_before_best(); n > 0) {
+    out += "Its hyperparameters are those of that interval. It had taken over another trial's weights " +
+           format_times(n) + " before, the last time after interval " +
+           std::to_string(trial->exploits[static_cast<size_t>(n - 1)].interval) + ".\n";
+  }
   if (record.trials.size() > 1) out += optimism_note(static_cast<int64_t>(record.trials.size())) + "\n";
   print(out);
 }

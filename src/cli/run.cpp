@@ -100,7 +100,7 @@ void run(const RunOptions& options) {
     export_results(load_results(output));
   }
 
-  const SweepSummary summary{spec, configurations, result, leaderboard.top(kBestShown), seed, device.to_string(), output};
+  const SweepSummary summary{spec, configurations, result, leaderboard.top(kBestShown, configurations), seed, device.to_string(), output};
   print(json ? json_text(summary_json(summary)) + "\n" : (options.quiet ? "" : "\n") + summary_text(summary));
   if (result.end == SweepEnd::kInterrupted) throw ExitRequest{static_cast<int>(ExitCode::kInterrupted)};
 }

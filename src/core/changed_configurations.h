@@ -1,6 +1,6 @@
 #pragma once
 
-#include <span>
+#include <cstdint>
 #include <unordered_map>
 #include <vector>
 
@@ -9,33 +9,36 @@
 
 namespace lockstep {
 
+/// A configuration that a trial has now, after it took over weights so many times.
+struct ChangedConfiguration {
+  std::vector<double> draws;  ///< [n_params]
+  int64_t n_exploits = 0;
+};
+
 /// The configurations that trials have now, where population based training has changed them.
 class ChangedConfigurations {
  public:
   void apply(const TrialExploit& exploit) {
-    Change& change = changes_[exploit.trial];
-    change.draws = exploit.draws;
-    ++change.n_exploits;
+    ChangedConfiguration& changed = by_trial_[exploit.trial];
+    changed.draws = exploit.draws;
+    ++changed.n_exploits;
   }
-  /// [n_params] what `trial` has, which is what `configurations` say unless it has changed.
-  std::vector<double> draws(const Configurations& configurations, int64_t trial) const {
-    const auto found = changes_.find(trial);
-    if (found != changes_.end()) return found->second.draws;
-    const double* row = configurations.row(trial);
-    return {row, row + configurations.space().n_params()};
-  }
-  /// How often `trial` has taken over weights.
-  int64_t n_exploits(int64_t trial) const {
-    const auto found = changes_.find(trial);
-    return found == changes_.end() ? 0 : found->second.n_exploits;
+  /// That of `trial`, or nullptr when it still has the one that it began with.
+  const ChangedConfiguration* find(int64_t trial) const {
+    const auto found = by_trial_.find(trial);
+    return found == by_trial_.end() ? nullptr : &found->second;
   }
 
  private:
-  struct Change {
-    std::vector<double> draws;
-    int64_t n_exploits = 0;
-  };
-  std::unordered_map<int64_t, Change> changes_;
+  std::unordered_map<int64_t, ChangedConfiguration> by_trial_;
 };
+
+/// What `changed` says, or else the configuration that `trial` began with.
+inline ChangedConfiguration configuration_of(const Configurations& configurations, int64_t trial,
+                                             const ChangedConfiguration* changed) {
+  if (changed) return *changed;
+  const double* row = configurations.row(trial);
+  return {{row, row + configurations.space().n_params()}, 0};
+}
 
 }  // namespace lockstep

@@ -29,7 +29,7 @@ class Decisions {
   /// @param brackets of a policy that starts trials in brackets
   Decisions(const Backend& backend, const Context& context, Goal goal, const EarlyTermination& policy,
             const Configurations& configurations, const std::vector<int32_t>& n_intervals, int64_t n_slots,
-            const std::optional<BracketPlan>& brackets, const Population& population);
+            const std::optional<BracketPlan>& brackets, const Population& population = {});
 
   /// [n_slots] in device memory: where the trials report to.
   double* metrics() const { return metrics_.data(); }

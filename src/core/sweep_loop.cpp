@@ -63,8 +63,8 @@ class SweepLoop {
     result.end = cut && progress_.n_waiting + n_cut_ > 0 ? *cut : SweepEnd::kCompleted;
     result.progress = progress_;
     result.best = progress_.best;
-    result.best_draws = std::move(best_draws_);
-    result.best_n_exploits = best_n_exploits_;
+    result.best_draws = best_configuration_.draws;
+    result.best_n_exploits = best_configuration_.n_exploits;
     if (result.best.trial >= 0) result.test_metric = executor_.test_kept();
     for (SweepObserver* observer : observers_) observer->on_end(result);
     return result;
@@ -195,8 +195,7 @@ class SweepLoop {
     progress_.trial_intervals_left -= static_cast<int64_t>(running_.size());
     if (!changed) return;
     executor_.keep(best.trial);
-    best_draws_ = changed_.draws(configurations_, best.trial);
-    best_n_exploits_ = changed_.n_exploits(best.trial);
+    best_configuration_ = configuration_of(configurations_, best.trial, changed_.find(best.trial));
   }
 
   /// Before anybody is retired: a trial may take over the weights of one that ends.
@@ -296,8 +295,7 @@ class SweepLoop {
   int64_t n_cut_ = 0;  ///< trials that the sweep's own end aborted
   Progress progress_;
   ChangedConfigurations changed_;
-  std::vector<double> best_draws_;
-  int64_t best_n_exploits_ = 0;
+  ChangedConfiguration best_configuration_;
 };
 
 }  // namespace

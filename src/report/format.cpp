@@ -34,6 +34,8 @@ std::string format_count(int64_t count) {
   return count < 0 ? "-" + digits : digits;
 }
 
+std::string format_times(int64_t count) { return count == 1 ? "once" : format_count(count) + " times"; }
+
 std::string format_value(const Value& value) {
   return value.is_real() ? format_number(value.as_real()) : value.to_string();
 }

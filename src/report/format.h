@@ -14,6 +14,8 @@ std::string format_number(double value);
 std::string format_duration(double seconds);
 /// 1234567 as 1,234,567.
 std::string format_count(int64_t count);
+/// "once", "1,234 times".
+std::string format_times(int64_t count);
 /// A hyperparameter's value as a person reads it: reals with five digits.
 std::string format_value(const Value& value);
 

@@ -26,10 +26,10 @@ std::string percent(double share) {
 
 nlohmann::ordered_json to_json(const Value& value) { return nlohmann::ordered_json::parse(value.to_json()); }
 
-nlohmann::ordered_json hyperparameters_json(const Configurations& configurations, int64_t trial) {
+nlohmann::ordered_json hyperparameters_json(const SearchSpace& space, const std::vector<double>& draws) {
   auto out = nlohmann::ordered_json::object();
-  for (int64_t p = 0; p < configurations.space().n_params(); ++p) {
-    out[configurations.space()[p].name] = to_json(configurations.value(trial, p));
+  for (int64_t p = 0; p < space.n_params(); ++p) {
+    out[space[p].name] = to_json(space[p].distribution.decode(draws[static_cast<size_t>(p)]));
   }
   return out;
 }
@@ -46,11 +46,13 @@ std::string summary_text(const SweepSummary& summary) {
     out += "No trial reported a finite " + metric + ".\n";
   } else {
     std::vector<std::vector<std::string>> rows{{"trial", metric, "interval"}};
-    for (const auto& parameter : summary.configurations.space().parameters()) rows[0].push_back(parameter.name);
-    for (const auto& best : summary.top) {
+    const SearchSpace& space = summary.configurations.space();
+    for (const auto& parameter : space.parameters()) rows[0].push_back(parameter.name);
+    for (const auto& [best, configuration] : summary.top) {
       rows.push_back({std::to_string(best.trial), format_number(best.metric), std::to_string(best.interval)});
-      for (int64_t i = 0; i < summary.configurations.space().n_params(); ++i) {
-        rows.back().push_back(format_value(summary.configurations.value(best.trial, i)));
+      for (size_t i = 0; i < configuration.draws.size(); ++i) {
+        const Distribution& distribution = space[static_cast<int64_t>(i)].distribution;
+        rows.back().push_back(format_value(distribution.decode(configuration.draws[i])));
       }
     }
     out += "Best configurations\n" + format_table(rows, "  ");
@@ -58,6 +60,10 @@ std::string summary_text(const SweepSummary& summary) {
            format_number(result.best.metric) + " at interval " + std::to_string(result.best.interval);
     if (result.test_metric) out += ", test " + metric + " " + format_number(*result.test_metric);
     out += "\n";
+    if (result.best_n_exploits > 0) {
+      out += "  (Its hyperparameters are those of that interval; it had taken over another trial's weights " +
+             format_times(result.best_n_exploits) + " before.)\n";
+    }
     const int64_t n_compared = p.n_trials - p.n_waiting;
     if (n_compared > 1) {
       out += result.test_metric ? "  (The best of " + format_count(n_compared) + " on validation data is an optimistic figure; the test figure was computed once, for this trial alone.)\n"
@@ -69,7 +75,9 @@ std::string summary_text(const SweepSummary& summary) {
   if (p.n_aborted > 0) out += ", " + format_count(p.n_aborted) + " aborted";
   if (p.n_waiting > 0) out += ", " + format_count(p.n_waiting) + " never started";
   out += ".\n";
-  if (summary.spec.early_termination.kind != PolicyKind::kNone) {
+  if (summary.spec.early_termination.kind == PolicyKind::kPbt) {
+    out += "Weights were taken over " + format_times(p.n_exploits) + ".\n";
+  } else if (summary.spec.early_termination.kind != PolicyKind::kNone) {
     out += "Stopping saved " + percent(result.savings()) + " of the training: " + format_count(p.trial_intervals) + " of " +
            format_count(p.trial_intervals_full) + " trial-epochs.\n";
   }
@@ -85,6 +93,8 @@ std::string summary_text(const SweepSummary& summary) {
 nlohmann::ordered_json summary_json(const SweepSummary& summary) {
   const SweepResult& result = summary.result;
   const Progress& p = result.progress;
+  const SearchSpace& space = summary.configurations.space();
+  const bool is_pbt = summary.spec.early_termination.kind == PolicyKind::kPbt;
   nlohmann::ordered_json out;
   out["end"] = end_name(result.end);
   out["primary_metric"] = summary.spec.objective.primary_metric;
@@ -92,20 +102,22 @@ nlohmann::ordered_json summary_json(const SweepSummary& summary) {
   if (result.best.trial >= 0) {
     out["best"] = {{"trial", result.best.trial}, {"interval", result.best.interval}, {"validation", result.best.metric}};
     out["best"]["test"] = result.test_metric && std::isfinite(*result.test_metric) ? nlohmann::ordered_json(*result.test_metric) : nullptr;
-    out["best"]["hyperparameters"] = hyperparameters_json(summary.configurations, result.best.trial);
+    out["best"]["hyperparameters"] = hyperparameters_json(space, result.best_draws);
+    if (is_pbt) out["best"]["exploits"] = result.best_n_exploits;
   } else {
     out["best"] = nullptr;
   }
   out["top"] = nlohmann::ordered_json::array();
-  for (const auto& best : summary.top) {
+  for (const auto& [best, configuration] : summary.top) {
     out["top"].push_back({{"trial", best.trial}, {"interval", best.interval}, {"validation", best.metric},
-                          {"hyperparameters", hyperparameters_json(summary.configurations, best.trial)}});
+                          {"hyperparameters", hyperparameters_json(space, configuration.draws)}});
   }
   out["trials"] = {{"total", p.n_trials},       {"finished", p.n_finished}, {"stopped", p.n_stopped},
                    {"diverged", p.n_diverged}, {"aborted", p.n_aborted},   {"never_started", p.n_waiting}};
   out["trial_intervals"] = p.trial_intervals;
   out["trial_intervals_without_policy"] = p.trial_intervals_full;
   out["savings"] = result.savings();
+  if (is_pbt) out["exploits"] = p.n_exploits;
   out["elapsed_s"] = p.elapsed_s;
   out["seed"] = summary.seed;
   out["device"] = summary.device;

@@ -8,6 +8,8 @@
 
 #include <lockstep/sweep.h>
 
+#include "report/leaderboard.h"
+
 namespace lockstep {
 
 /// What a sweep came to, for people and for programs.
@@ -15,7 +17,7 @@ struct SweepSummary {
   const SweepSpec& spec;
   const Configurations& configurations;
   const SweepResult& result;
-  std::vector<BestTrial> top;  ///< best first
+  std::vector<RankedTrial> top;  ///< best first
   uint64_t seed = 0;
   std::string device;
   std::string output_dir;
@@ -23,8 +25,8 @@ struct SweepSummary {
 
 /// A value as JSON, with its kind.
 nlohmann::ordered_json to_json(const Value& value);
-/// {"lr": 0.01, "hidden": 64} of one trial.
-nlohmann::ordered_json hyperparameters_json(const Configurations& configurations, int64_t trial);
+/// {"lr": 0.01, "hidden": 64} of a configuration, [n_params].
+nlohmann::ordered_json hyperparameters_json(const SearchSpace& space, const std::vector<double>& draws);
 
 std::string summary_text(const SweepSummary& summary);
 nlohmann::ordered_json summary_json(const SweepSummary& summary);

@@ -25,6 +25,24 @@ std::string duration(const TrialRecord& trial) {
   return trial.complete ? timedelta_text(trial.start, *trial.complete) : "";
 }
 
+Json named_values(const SearchSpace& space, const std::vector<Value>& values) {
+  Json json = Json::object();
+  for (int64_t column = 0; column < space.n_params(); ++column) {
+    json[space[column].name] = Json::parse(values[static_cast<size_t>(column)].to_json());
+  }
+  return json;
+}
+
+Json exploits_json(const SweepRecord& record, const TrialRecord& trial) {
+  Json json = Json::array();
+  for (const ExploitRecord& exploit : trial.exploits) {
+    json.push_back({{"interval", exploit.interval},
+                    {"source", exploit.source},
+                    {"hyperparameters", named_values(record.search_space, exploit.hyperparameters)}});
+  }
+  return json;
+}
+
 Json optional_number(const std::optional<double>& value) { return value ? Json(*value) : Json(nullptr); }
 
 }  // namespace
@@ -41,7 +59,8 @@ std::string trials_csv(const SweepRecord& record) {
   for (const Parameter& parameter : record.search_space.parameters()) {
     csv.append(",").append(csv_field("params_" + parameter.name));
   }
-  csv += ",intervals,reason\n";
+  const bool has_exploits = record.n_exploits() > 0;
+  csv += has_exploits ? ",intervals,reason,exploits\n" : ",intervals,reason\n";
   for (const TrialRecord& trial : record.trials) {
     std::vector<std::string> fields = {
         std::to_string(trial.number), trial.value ? Value(*trial.value).to_json() : "", optuna_state(trial.state),
@@ -49,6 +68,7 @@ std::string trials_csv(const SweepRecord& record) {
     for (const Value& value : trial.hyperparameters) fields.push_back(value.to_string());
     fields.push_back(std::to_string(trial.n_intervals));
     fields.push_back(trial.reason);
+    if (has_exploits) fields.push_back(std::to_string(trial.exploits.size()));
     for (size_t i = 0; i < fields.size(); ++i) csv.append(i == 0 ? "" : ",").append(csv_field(fields[i]));
     csv += '\n';
   }
@@ -56,14 +76,11 @@ std::string trials_csv(const SweepRecord& record) {
 }
 
 Json hyperparameters_json(const SweepRecord& record, const TrialRecord& trial) {
-  Json json = Json::object();
-  for (int64_t column = 0; column < record.search_space.n_params(); ++column) {
-    json[record.search_space[column].name] = Json::parse(trial.hyperparameters[static_cast<size_t>(column)].to_json());
-  }
-  return json;
+  return named_values(record.search_space, trial.hyperparameters);
 }
 
 Json trials_json(const SweepRecord& record) {
+  const bool has_exploits = record.n_exploits() > 0;
   Json json = Json::array();
   for (const TrialRecord& trial : record.trials) {
     Json entry;
@@ -77,6 +94,7 @@ Json trials_json(const SweepRecord& record) {
     entry["hyperparameters"] = hyperparameters_json(record, trial);
     entry["intervals"] = trial.n_intervals;
     entry["reason"] = trial.reason;
+    if (has_exploits) entry["exploits"] = exploits_json(record, trial);
     json.push_back(std::move(entry));
   }
   return json;
@@ -92,6 +110,7 @@ Json best_json(const SweepRecord& record) {
   json["interval"] = best ? Json(best->best_interval) : Json(nullptr);
   json["test_metric"] = optional_number(record.test_value);
   json["hyperparameters"] = best ? hyperparameters_json(record, *best) : Json::object();
+  if (record.n_exploits() > 0) json["exploits"] = best ? exploits_json(record, *best) : Json::array();
   json["seed"] = record.seed;
   json["n_trials"] = record.trials.size();
   json["note"] = best ? optimism_note(static_cast<int64_t>(record.trials.size())) : "no trial reported a finite metric";

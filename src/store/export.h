@@ -13,15 +13,16 @@ namespace lockstep {
 std::string optimism_note(int64_t n_trials);
 
 /// One line a trial, by number, shaped like Optuna's `trials_dataframe()`: number, value (the best of any interval),
-/// state (Optuna's word), datetime_start, datetime_complete, duration, params_NAME..., then intervals and reason.
-/// Quoted as RFC 4180 has it.
+/// state (Optuna's word), datetime_start, datetime_complete, duration, params_NAME..., then intervals and reason; and
+/// exploits, their number, where any trial took over weights. Quoted as RFC 4180 has it.
 std::string trials_csv(const SweepRecord& record);
 
-/// The same as a JSON array of objects, hyperparameters as an object with their types.
+/// The same as a JSON array of objects, hyperparameters as an object with their types; exploits as an array of interval,
+/// source and hyperparameters from then on.
 nlohmann::ordered_json trials_json(const SweepRecord& record);
 
-/// trial, metric, goal, value, interval, test_metric, hyperparameters, seed, n_trials and a note; trial null when no
-/// metric was finite.
+/// trial, metric, goal, value, interval, test_metric, hyperparameters (of that interval), seed, n_trials and a note; trial
+/// null when no metric was finite. Where any trial took over weights, also exploits, as trials_json has them.
 nlohmann::ordered_json best_json(const SweepRecord& record);
 
 /// {name: value} of a trial.

@@ -30,8 +30,8 @@ Database& with_tables(Database& database) {
   return database;
 }
 
-std::string json_text(const nlohmann::json& json) {
-  return json.dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+std::string json_text(const nlohmann::ordered_json& json) {
+  return json.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 const char* end_name(SweepEnd end) {
@@ -70,6 +70,9 @@ JournalWriter::JournalWriter(const std::string& path, RunInfo info)
           database_,
           "INSERT INTO lockstep_events (trial_id, interval, decision, value, threshold, reason, \"datetime\") "
           "VALUES (?, ?, ?, ?, ?, ?, ?)"),
+      insert_exploit_(database_,
+                      "INSERT INTO lockstep_exploits (trial_id, interval, source_trial_id, value, threshold, params_json, "
+                      "reason, \"datetime\") VALUES (?, ?, ?, ?, ?, ?, ?, ?)"),
       complete_trial_(database_, "UPDATE trials SET state = ?, datetime_complete = ? WHERE trial_id = ?"),
       // The best of any interval. Which of the two is the better one is said when the goal is known.
       insert_value_(database_,
@@ -101,7 +104,7 @@ void JournalWriter::write_start(UtcTime time, const SweepSpec& spec, const Confi
   Statement(database_,
             "INSERT INTO study_system_attributes (study_id, \"key\", value_json) VALUES (?, 'study:metric_names', ?)")
       .bind(1, kStudyId)
-      .bind(2, json_text(nlohmann::json::array({spec.objective.primary_metric})))
+      .bind(2, json_text(nlohmann::ordered_json::array({spec.objective.primary_metric})))
       .run();
   Statement(database_,
             "INSERT INTO study_user_attributes (study_id, \"key\", value_json) VALUES (?, 'lockstep:search_space', ?)")
@@ -133,6 +136,7 @@ void JournalWriter::write_start(UtcTime time, const SweepSpec& spec, const Confi
 void JournalWriter::write_interval(UtcTime time, const IntervalReport& report) {
   for (const int64_t trial : report.started) insert_trial(trial);
   for (const MetricReport& metric : report.metrics) insert_metric(metric);
+  for (const TrialExploit& exploit : report.exploits) insert_exploit(time, exploit);
   for (const TrialEnd& end : report.ends) end_trial(time, end);
   update_progress(report.progress);
   last_report_ = time;
@@ -160,6 +164,22 @@ void JournalWriter::insert_metric(const MetricReport& report) {
                          : metric > 0          ? kPositive
                                                : kNegative);
   insert_metric_.run();
+}
+
+void JournalWriter::insert_exploit(UtcTime time, const TrialExploit& exploit) {
+  nlohmann::ordered_json params = nlohmann::ordered_json::object();
+  for (int64_t column = 0; column < configurations_.space().n_params(); ++column) {
+    params[configurations_.space()[column].name] = exploit.draws[static_cast<size_t>(column)];
+  }
+  insert_exploit_.bind(1, row_id(exploit.trial))
+      .bind(2, exploit.interval)
+      .bind(3, row_id(exploit.source))
+      .bind(4, exploit.metric)
+      .bind(5, exploit.threshold)
+      .bind(6, json_text(params))
+      .bind(7, exploit.reason)
+      .bind(8, utc_text(time))
+      .run();
 }
 
 void JournalWriter::end_trial(UtcTime time, const TrialEnd& end) {

@@ -31,6 +31,7 @@ class JournalWriter {
  private:
   void insert_trial(int64_t trial);
   void insert_metric(const MetricReport& report);
+  void insert_exploit(UtcTime time, const TrialExploit& exploit);
   void end_trial(UtcTime time, const TrialEnd& end);
   void update_progress(const Progress& progress);
   void write_end_state(UtcTime time, const std::string& state, const std::string* failure);
@@ -46,6 +47,7 @@ class JournalWriter {
   Statement insert_param_;
   Statement insert_metric_;
   Statement insert_event_;
+  Statement insert_exploit_;
   Statement complete_trial_;
   Statement insert_value_;
   Statement update_progress_;

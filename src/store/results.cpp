@@ -50,7 +50,8 @@ RecordedEnd parse_end(const std::string& name) {
   return found == kEnds.end() ? RecordedEnd::kNone : found->second;
 }
 
-void read_sweep(Database& database, SweepRecord& record) {
+/// Returns the version of the tables' layout.
+int64_t read_sweep(Database& database, SweepRecord& record) {
   Statement query(
       database,
       "SELECT layout_version, lockstep_version, torch_version, device, seed, spec_file, spec_text, display_name, "
@@ -85,6 +86,7 @@ void read_sweep(Database& database, SweepRecord& record) {
   const auto space =
       database.query_text("SELECT value_json FROM study_user_attributes WHERE \"key\" = 'lockstep:search_space'");
   record.search_space = search_space_from_json(space.value_or("[]"));
+  return query.integer(0);
 }
 
 /// Trials by number, and where the row of a trial is.
@@ -136,7 +138,43 @@ void read_metrics(Database& database, const std::map<int64_t, size_t>& index, Sw
   }
 }
 
+/// The layout's version must be at least kExploitsVersion.
+void read_exploits(Database& database, const std::map<int64_t, size_t>& index, SweepRecord& record) {
+  Statement query(database,
+                  "SELECT trial_id, interval, source_trial_id - 1, params_json FROM lockstep_exploits "
+                  "ORDER BY trial_id, interval");
+  while (query.step()) {
+    const auto found = index.find(query.integer(0));
+    if (found == index.end()) continue;
+    ExploitRecord exploit{query.integer(1), query.integer(2), {}};
+    const auto draws = nlohmann::json::parse(query.text(3));
+    for (const Parameter& parameter : record.search_space.parameters()) {
+      exploit.hyperparameters.push_back(parameter.distribution.decode(draws.at(parameter.name).get<double>()));
+    }
+    record.trials[found->second].exploits.push_back(std::move(exploit));
+  }
+}
+
+/// Gives trials that changed on their way the hyperparameters of their best interval.
+void choose_hyperparameters(SweepRecord& record) {
+  for (TrialRecord& trial : record.trials) {
+    const int64_t n = trial.n_exploits_before_best();
+    if (n > 0) trial.hyperparameters = trial.exploits[static_cast<size_t>(n - 1)].hyperparameters;
+  }
+}
+
 }  // namespace
+
+int64_t TrialRecord::n_exploits_before_best() const {
+  return std::count_if(exploits.begin(), exploits.end(),
+                       [this](const ExploitRecord& exploit) { return exploit.interval < best_interval; });
+}
+
+int64_t SweepRecord::n_exploits() const {
+  int64_t n = 0;
+  for (const TrialRecord& trial : trials) n += static_cast<int64_t>(trial.exploits.size());
+  return n;
+}
 
 std::vector<const TrialRecord*> SweepRecord::ranking(size_t n) const {
   std::vector<const TrialRecord*> result;
@@ -178,10 +216,12 @@ SweepRecord load_results(const std::string& directory) {
   record.directory = directory;
   // One snapshot, or a running sweep could add a report between two queries.
   database.execute("BEGIN");
-  read_sweep(database, record);
+  const int64_t layout_version = read_sweep(database, record);
   const std::map<int64_t, size_t> index = read_trials(database, record);
   read_hyperparameters(database, index, record);
   read_metrics(database, index, record);
+  if (layout_version >= kExploitsVersion) read_exploits(database, index, record);
+  choose_hyperparameters(record);
   database.execute("COMMIT");
   return record;
 }

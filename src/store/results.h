@@ -13,6 +13,13 @@
 
 namespace lockstep {
 
+/// A time that a trial took over another's weights and got a configuration near that one's.
+struct ExploitRecord {
+  int64_t interval = 0;  ///< after which
+  int64_t source = 0;    ///< number
+  std::vector<Value> hyperparameters;  ///< from then on
+};
+
 /// One trial, as the journal has it.
 struct TrialRecord {
   int64_t number = 0;
@@ -23,7 +30,13 @@ struct TrialRecord {
   std::optional<double> value;         ///< best metric of any interval; none when every report was not finite
   int64_t best_interval = 0;           ///< the first that reported `value`
   std::string reason;                  ///< why it ended; "" while it has not
-  std::vector<Value> hyperparameters;  ///< in the search space's order
+  /// In the search space's order. Where the trial has taken over weights, those of `best_interval`; without a value those
+  /// that it began with.
+  std::vector<Value> hyperparameters;
+  std::vector<ExploitRecord> exploits;  ///< by interval
+
+  /// Times that it had taken over weights before its best interval.
+  int64_t n_exploits_before_best() const;
 };
 
 enum class RecordedEnd {
@@ -63,6 +76,8 @@ struct SweepRecord {
   /// The first of the ranking, or nullptr.
   const TrialRecord* best() const;
   int64_t count(TrialState state) const;
+  /// Times that a trial took over weights.
+  int64_t n_exploits() const;
   /// 1 - trained / without a policy.
   double savings() const;
 };

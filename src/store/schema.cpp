@@ -119,6 +119,17 @@ CREATE TABLE lockstep_events (
   reason TEXT NOT NULL,
   "datetime" DATETIME NOT NULL);
 CREATE INDEX ix_lockstep_events_trial_id ON lockstep_events (trial_id);
+CREATE TABLE lockstep_exploits (
+  exploit_id INTEGER NOT NULL PRIMARY KEY,
+  trial_id INTEGER NOT NULL REFERENCES trials (trial_id),
+  interval INTEGER NOT NULL,
+  source_trial_id INTEGER NOT NULL REFERENCES trials (trial_id),
+  value FLOAT NOT NULL,
+  threshold FLOAT NOT NULL,
+  params_json TEXT NOT NULL,
+  reason TEXT NOT NULL,
+  "datetime" DATETIME NOT NULL,
+  UNIQUE (trial_id, interval));
 )sql";
 
 }  // namespace

@@ -5,7 +5,9 @@
 namespace lockstep {
 
 /// Version of the `lockstep_` tables. A reader refuses a higher one.
-inline constexpr int64_t kLayoutVersion = 1;
+inline constexpr int64_t kLayoutVersion = 2;
+/// The first with `lockstep_exploits`.
+inline constexpr int64_t kExploitsVersion = 2;
 
 /// Creates the tables in an empty database: Optuna's (schema 12, so Optuna 4 and 5 and optuna-dashboard open the file)
 /// and our own, prefixed `lockstep_`. `docs/results.md` describes them.

@@ -147,7 +147,12 @@ TEST(SweepRefill, EveryTrialRunsOnceAndEveryStopFollowsFromTheLog) {
 }
 
 TEST(SweepRefill, TakesNoDeviceMemoryAfterTheFirstInterval) {
-  for (EarlyTermination policy : every_policy()) {
+  std::vector<EarlyTermination> policies = every_policy();
+  for (const PolicyKind kind :
+       {PolicyKind::kSuccessiveHalving, PolicyKind::kHyperband, PolicyKind::kAsha, PolicyKind::kPbt}) {
+    policies.emplace_back().kind = kind;
+  }
+  for (EarlyTermination& policy : policies) {
     policy.delay_evaluation = 4;  // what the policy needs must be there before it acts
     const Curves curves = rising_curves(500, 7);
     SweepSpec spec = loop_spec(Goal::kMaximize, 60);

@@ -19,9 +19,10 @@ class Summary : public ::testing::Test {
     result.progress.trial_intervals_full = 30;
     result.progress.elapsed_s = 5;
     result.best = {1, 7, 0.9875};
+    result.best_draws = {0.5, 0};
     result.test_metric = 0.96;
   }
-  SweepSummary summary() const { return {spec, configurations, result, {{1, 7, 0.9875}, {0, 2, 0.5}}, 42, "cpu", "out/dir"}; }
+  SweepSummary summary() const { return {spec, configurations, result, {{{1, 7, 0.9875}, {{0.5, 0}, 0}}, {{0, 2, 0.5}, {{0.125, 1}, 0}}}, 42, "cpu", "out/dir"}; }
 
   SweepSpec spec;
   Configurations configurations;
@@ -35,6 +36,23 @@ TEST_F(Summary, TextShowsBestSavingsAndPlace) {
   EXPECT_NE(text.find("best of 3 on validation data is an optimistic figure"), std::string::npos) << text;
   EXPECT_NE(text.find("Stopping saved 16.7 % of the training: 25 of 30 trial-epochs"), std::string::npos) << text;
   EXPECT_NE(text.find("Results: out/dir"), std::string::npos) << text;
+}
+
+TEST_F(Summary, SaysWhatPopulationBasedTrainingDid) {
+  EXPECT_FALSE(summary_json(summary()).contains("exploits"));
+  spec.early_termination.kind = PolicyKind::kPbt;
+  result.progress.n_exploits = 1234;
+  result.best_draws = {0.25, 1};
+  result.best_n_exploits = 2;
+  const auto text = summary_text(summary());
+  EXPECT_NE(text.find("Weights were taken over 1,234 times."), std::string::npos) << text;
+  EXPECT_NE(text.find("had taken over another trial's weights 2 times before"), std::string::npos) << text;
+  EXPECT_EQ(text.find("Stopping saved"), std::string::npos) << text;
+  const auto json = summary_json(summary());
+  EXPECT_EQ(json["exploits"], 1234);
+  EXPECT_EQ(json["best"]["exploits"], 2);
+  EXPECT_EQ(json["best"]["hyperparameters"]["lr"], 0.25);
+  EXPECT_EQ(json["best"]["hyperparameters"]["hidden"], 64);
 }
 
 TEST_F(Summary, TextSaysWhatEndedTheSweepEarly) {
