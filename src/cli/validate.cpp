@@ -4,6 +4,8 @@
 
 #include "cli/commands.h"
 #include "cli/training.h"
+#include "core/brackets.h"
+#include "core/early_termination.h"
 
 namespace lockstep::cli {
 namespace {
@@ -13,11 +15,18 @@ void validate(const SweepFileOptions& options) {
   Context context;
   context.seed = spec.sampling.seed.value_or(0);
   const Configurations configurations = sample(host_backend(), context, spec);
-  const Training training(spec, configurations, Device{}, context.seed, 0, 0);
+  Training training(spec, configurations, Device{}, context.seed, 0, 0);
   print(options.file + ": valid. " + std::to_string(spec.search_space.n_params()) + " hyperparameters, " +
         std::to_string(configurations.n_trials()) + " trials, " + spec.objective.primary_metric + " to " +
         (spec.objective.goal == Goal::kMaximize ? "maximize" : "minimize") + ".\n");
   if (const std::string note = sampling_note(spec); !note.empty()) print("  " + note + "\n");
+  try {
+    const std::string policy =
+        describe_policy(spec.early_termination, sweep_size(spec, configurations, training.executor()));
+    if (!policy.empty()) print("  " + policy + "\n");
+  } catch (const InputError& error) {
+    throw at_policy(error, spec);
+  }
   for (const auto& note : training.notes()) print("  " + note + "\n");
 }
 

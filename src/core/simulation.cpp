@@ -3,6 +3,8 @@
 #include <cmath>
 #include <limits>
 
+#include <lockstep/error.h>
+
 namespace lockstep {
 
 namespace {
@@ -42,6 +44,11 @@ class BestScoreObserver final : public SweepObserver {
 
 Simulation simulate_policy(const RecordedCurves& curves, Goal goal, const EarlyTermination& policy, int64_t n_slots,
                            const Backend& backend, const Context& context) {
+  if (policy.kind == PolicyKind::kPbt) {
+    throw InputError(policy.where, "early_termination.type",
+                     "is pbt, which needs weights that are taken over and trained on, and recorded curves have none",
+                     "simulate another policy, or train: lockstep run");
+  }
   const double sign = goal == Goal::kMaximize ? 1 : -1;
   const Configurations nothing_to_configure(SearchSpace(), 0, curves.n_trials(), {});
   SweepSpec spec;

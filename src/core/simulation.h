@@ -24,6 +24,7 @@ struct Simulation {
 
 /// Runs the interval loop over recorded curves, with the policy and without: the loop, and the device algorithms, of a
 /// sweep. A trial that its record shows diverged ends there both times.
+/// Throws InputError for population based training, and where the policy cannot work with these trials.
 /// @param n_slots trials at once; 0: all
 Simulation simulate_policy(const RecordedCurves& curves, Goal goal, const EarlyTermination& policy, int64_t n_slots,
                            const Backend& backend, const Context& context);

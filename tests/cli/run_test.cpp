@@ -120,6 +120,66 @@ TEST_F(CliRun, TrainsOnTheUsersOwnFile) {
   EXPECT_GT(Json::parse(ran.out)["best"]["validation"], 0.8);
 }
 
+TEST_F(CliRun, PopulationBasedTrainingShowsTheConfigurationOfTheBestInterval) {
+  const std::string pbt = " --set 'early_termination={type: pbt, evaluation_interval: 2, resample_probability: 0}'";
+  const Ran ran = run("run sweep.yml --format json --output out" + pbt);
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const Json summary = Json::parse(ran.out);
+  // Of 12 trials three take over after intervals 2 and 4; fewer where `hidden` parts them unevenly.
+  EXPECT_GE(summary["exploits"], 2);
+  EXPECT_LE(summary["exploits"], 6);
+  EXPECT_EQ(summary["trials"]["finished"], 12);
+  EXPECT_EQ(summary["trial_intervals"], 72);
+  const Json best = Json::parse(read("out/best.json"));
+  EXPECT_EQ(best["hyperparameters"], summary["best"]["hyperparameters"]);
+  EXPECT_EQ(best["trial"], summary["best"]["trial"]);
+
+  const Json trials = Json::parse(run("trials out --format json").out);
+  int64_t n_exploits = 0;
+  for (const Json& trial : trials) {
+    n_exploits += static_cast<int64_t>(trial["exploits"].size());
+    for (const Json& exploit : trial["exploits"]) {
+      const Json& source = trials[exploit["source"].get<size_t>()];
+      // A width is fixed for a trial's life, and its source has the same.
+      EXPECT_EQ(exploit["hyperparameters"]["hidden"], source["hyperparameters"]["hidden"]);
+      EXPECT_EQ(exploit["hyperparameters"]["hidden"], trial["hyperparameters"]["hidden"]);
+    }
+    // At its best interval it had what the last exploit before that left it.
+    for (const Json& exploit : trial["exploits"]) {
+      if (&exploit == &trial["exploits"].back() && exploit["interval"] < trial["interval"]) {
+        EXPECT_EQ(trial["hyperparameters"], exploit["hyperparameters"]);
+      }
+    }
+  }
+  EXPECT_EQ(n_exploits, summary["exploits"]);
+  EXPECT_EQ(Json::parse(run("run sweep.yml --format json --output again" + pbt).out)["best"], summary["best"]);
+}
+
+TEST_F(CliRun, HyperbandTrainsAsItsBracketsSay) {
+  const Ran ran = run("run sweep.yml --format json --output out --set 'early_termination={type: hyperband, max_resource: 4, "
+                      "reduction_factor: 2}' --set limits.max_total_trials=10");
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const Json summary = Json::parse(ran.out);
+  // Brackets of 4 (2 go on after interval 1, one after 2), 3 (one goes on after 2) and 3.
+  EXPECT_EQ(summary["trials"]["stopped"], 5);
+  EXPECT_EQ(summary["trial_intervals"], (2 * 1 + 2 + 6) + (2 * 2 + 6) + 3 * 6);
+}
+
+TEST_F(CliRun, ValidateShowsRungsAndBrackets) {
+  const Ran halving = run("validate sweep.yml --set 'early_termination={type: successive_halving, bracket_size: 6}'");
+  EXPECT_EQ(halving.exit_code, 0) << halving.err;
+  EXPECT_NE(halving.out.find("\n  successive_halving: brackets of 6 trials, with rungs at intervals 1 and 3; 1 in 3 goes on at each\n"),
+            std::string::npos)
+      << halving.out;
+  EXPECT_NE(run("validate sweep.yml").out.find("\n  median_stopping: every interval from 2 on\n"), std::string::npos);
+  const Ran wrong = run("validate sweep.yml --set 'early_termination={type: asha, min_resource: 6}'");
+  EXPECT_EQ(wrong.exit_code, 3);
+  EXPECT_NE(wrong.err.find("early_termination.min_resource: the first rung is at interval 6, and a trial's last interval, 6, "
+                           "ends it anyway"),
+            std::string::npos)
+      << wrong.err;
+}
+
 TEST_F(CliRun, ValidateChecksWithoutWriting) {
   const Ran ran = run("validate sweep.yml");
   EXPECT_EQ(ran.exit_code, 0) << ran.err;

@@ -77,6 +77,63 @@ TEST_F(CliSimulate, GoalAndPolicyChangeTheResult) {
   EXPECT_EQ(Json::parse(run(command + "maximize --concurrency 1").out)["concurrency"], 1);
 }
 
+/// Nine trials of nine intervals: trial i reports i at each.
+std::string nine_steady() {
+  std::string csv = "trial,interval,value\n";
+  for (int trial = 0; trial < 9; ++trial) {
+    for (int interval = 1; interval <= 9; ++interval) {
+      csv += std::to_string(trial) + "," + std::to_string(interval) + "," + std::to_string(trial) + "\n";
+    }
+  }
+  return csv;
+}
+
+TEST_F(CliSimulate, SuccessiveHalvingLeavesOneInThree) {
+  write("steady.csv", nine_steady());
+  write("policy.yml", "type: successive_halving\n");
+  const Ran ran = run("simulate --curves steady.csv --policy policy.yml --goal maximize --verbose");
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_NE(ran.out.find("Policy:  successive_halving, value to maximize, trials all at once\n"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("Trials:  8 stopped early, 1 finished, 0 diverged, of 9\n"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("Savings: 74.07 %: trained 21 of 81 trial-intervals\n"), std::string::npos) << ran.out;
+  EXPECT_NE(ran.out.find("successive_halving at interval 3: 7 is not the best of 3, which is 8\n"), std::string::npos) << ran.out;
+  const Ran small = run("simulate --curves steady.csv --policy policy.yml --goal maximize --concurrency 4 --set bracket_size=6");
+  EXPECT_EQ(small.exit_code, 3);
+  EXPECT_NE(small.err.find("early_termination.bracket_size: a bracket has 6 trials, and 4 can train at once; write at most 4"),
+            std::string::npos)
+      << small.err;
+}
+
+TEST_F(CliSimulate, HyperbandGoesThroughItsBrackets) {
+  write("steady.csv", nine_steady());
+  write("policy.yml", "early_termination: {type: hyperband, max_resource: 3}\n");
+  const Ran ran = run("simulate --curves steady.csv --policy policy.yml --goal maximize --format json");
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const Json json = Json::parse(ran.out);
+  // Brackets of 3 with a rung at 1, and of 2 without: 0 1 2, 3 4, 5 6 7, and 8 alone.
+  ASSERT_EQ(json["stops"].size(), 2u + 1 + 1);
+  EXPECT_EQ(json["stops"][0]["trial"], 0);
+  EXPECT_EQ(json["stops"][3]["trial"], 6);
+  EXPECT_EQ(json["stops"][3]["threshold"], 7);
+}
+
+TEST_F(CliSimulate, AshaStopsOneByOne) {
+  write("steady.csv", nine_steady());
+  write("policy.yml", "early_termination: {type: asha, reduction_factor: 3}\n");
+  const Ran ran = run("simulate --curves steady.csv --policy policy.yml --goal minimize --concurrency 1 --format json");
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  const Json json = Json::parse(ran.out);
+  EXPECT_EQ(json["trials"]["finished"], 1);  // the first is the best, and every later one is beside it
+  EXPECT_EQ(json["stops"].size(), 8u);
+  EXPECT_EQ(json["stops"][0]["reason"], "asha at interval 1: 1 is not the best of 2, which is 0");
+}
+
+TEST_F(CliSimulate, RefusesPbtAndSaysWhy) {
+  write("policy.yml", "early_termination:\n  type: pbt\n");
+  expect_refusal("simulate --curves curves.csv --policy policy.yml --goal maximize", 3,
+                 {"policy.yml:", "early_termination.type: is pbt", "recorded curves have none"});
+}
+
 // Trained in full, then simulated: the stops of the sweep that had the policy while it trained.
 TEST_F(CliSimulate, StopsWhatTheSweepStops) {
   ASSERT_EQ(run("run sweep.yml --quiet --output full --set early_termination.type=none --set limits.max_concurrent_trials=5").exit_code, 0);
