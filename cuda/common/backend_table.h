@@ -73,6 +73,7 @@ inline Backend make_backend(const Runtime& runtime) {
   backend.sample_grid = &Entry<&sample_grid>::call;
   backend.fill_uniform = &Entry<&fill_uniform>::call;
   backend.fill_normal = &Entry<&fill_normal>::call;
+  backend.fill_bernoulli = &Entry<&fill_bernoulli>::call;
   backend.permutation = &Entry<&permutation>::call;
   backend.decide = &Entry<&decide>::call;
   backend.compact_rows = &Entry<&compact_rows>::call;

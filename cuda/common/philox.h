@@ -13,7 +13,8 @@ enum class RandomPurpose : uint32_t {
   kRowFill = 1,
   kPermutation = 2,
   kSobolScrambling = 3,
-  kExploit = 4,  ///< whom a trial takes over from, and how its configuration is changed
+  kExploit = 4,       ///< whom a trial takes over from, and how its configuration is changed
+  kTrainingStep = 5,  ///< the key of what the random ops of a training step draw
 };
 
 /// Four random words: the output of one Philox block.

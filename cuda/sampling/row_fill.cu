@@ -1,4 +1,4 @@
-// Rows of random numbers that belong to trials: initial weights.
+// Rows of random numbers that belong to trials: initial weights, dropout masks.
 #include "cuda/common/algorithms.h"
 #include "cuda/common/execution.h"
 #include "cuda/common/math.h"
@@ -25,6 +25,11 @@ struct NormalValue {
   }
 };
 
+struct BernoulliValue {
+  double probability;
+  LOCKSTEP_HD float operator()(uint32_t bits) const { return unit_interval(bits) < probability ? 1.0f : 0.0f; }
+};
+
 /// Fills four columns of a row from one random block.
 template <class Value>
 struct FillFour {
@@ -36,8 +41,11 @@ struct FillFour {
   LOCKSTEP_HD void operator()(int64_t i) const {
     const int64_t row = i / blocks_per_row;
     const int64_t block = i % blocks_per_row;
-    const RandomWords words = random_words(seed, RandomPurpose::kRowFill, rows.trials[row], rows.stream,
-                                           static_cast<uint32_t>(block));
+    // A step's numbers come by a key of its own: the counter has no room for it.
+    const uint64_t key =
+        rows.steps ? random_words(seed, RandomPurpose::kTrainingStep, rows.steps[row], 0, 0).bits() : seed;
+    const RandomWords words =
+        random_words(key, RandomPurpose::kRowFill, rows.trials[row], rows.stream, static_cast<uint32_t>(block));
     float* values = rows.values + row * rows.row_size;
     for (int64_t k = 0; k < 4 && 4 * block + k < rows.row_size; ++k) values[4 * block + k] = value(words.word[k]);
   }
@@ -57,6 +65,10 @@ void fill_uniform(const Context& context, const RowFill& rows, double from, doub
 
 void fill_normal(const Context& context, const RowFill& rows, double mean, double std) {
   fill_rows(context, rows, NormalValue{mean, std});
+}
+
+void fill_bernoulli(const Context& context, const RowFill& rows, double probability) {
+  fill_rows(context, rows, BernoulliValue{probability});
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

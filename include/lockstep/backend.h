@@ -58,12 +58,14 @@ inline constexpr int64_t kMaxSobolParams = 1111;
 inline constexpr int64_t kMaxSobolTrials = int64_t{1} << 32;
 
 /// Rows to fill with random numbers: row t belongs to trial `trials[t]`, and its values depend on the context's seed, that
-/// id, `stream` and the column alone. In the context's device memory.
+/// id, its step, `stream` and the column alone. In the context's device memory.
 struct RowFill {
   const int64_t* trials = nullptr;  ///< [n_rows]
   int64_t n_rows = 0;
   int64_t row_size = 0;
   uint32_t stream = 0;              ///< which of a trial's streams: the n-th random op of its module, say
+  /// [n_rows] training steps that each trial has taken: every step has streams of its own. Null: those of its construction.
+  const int64_t* steps = nullptr;
   float* values = nullptr;          ///< [n_rows, row_size] contiguous
 };
 
@@ -113,9 +115,11 @@ struct Backend {
   void (*sample_grid)(const Context&, const DistributionSpec* specs, int64_t n_params, int64_t first_trial,
                       int64_t n_trials, double* draws);
 
-  /// Fill rows from U[from, to) and N(mean, std): initial weights. Equal bit for bit on every backend.
+  /// Fill rows from U[from, to), N(mean, std), and with 1 at a probability and 0 otherwise: initial weights, dropout masks.
+  /// Equal bit for bit on every backend.
   void (*fill_uniform)(const Context&, const RowFill&, double from, double to);
   void (*fill_normal)(const Context&, const RowFill&, double mean, double std);
+  void (*fill_bernoulli)(const Context&, const RowFill&, double probability);
   /// A random permutation of 0..n-1 to `order` [n], keyed by the context's seed and `epoch`: the order in which trials
   /// of that age see their examples.
   void (*permutation)(const Context&, int64_t epoch, int64_t n, int64_t* order);

@@ -18,6 +18,8 @@ class RowOptimizer {
   void step(const Backend& backend, const Context& context, const torch::Tensor& parameters,
             std::span<const GradientSegment> segments);
 
+  /// [n_trials] int64: steps that each trial has taken.
+  const torch::Tensor& steps() const { return steps_; }
   /// Every tensor with a row a trial, to be moved with the trials. Undefined ones are left out.
   std::vector<torch::Tensor*> row_tensors();
   /// Those of them that training changes: the rest are hyperparameters.

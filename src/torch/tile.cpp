@@ -15,6 +15,9 @@ namespace {
 
 /// Examples in one forward pass of an evaluation: enough to amortise dispatch, few enough that activations stay in cache.
 constexpr int64_t kEvaluationBatch = 128;
+/// Random streams of a step: those from 0 are the training pass's, those from here on the evaluation's, so many a minibatch.
+constexpr uint32_t kEvaluationStreams = 1u << 31;
+constexpr uint32_t kStreamsOfAPass = 1u << 12;
 
 std::string shape_text(const torch::Tensor& tensor) {
   std::string out = "[";
@@ -98,6 +101,7 @@ void Tile::gather_parameters() {
 
 void Tile::bind_parameters() {
   torch::NoGradGuard no_grad;
+  bind_ids();
   for (auto& place : places_) {
     auto shape = place.leaf.sizes().vec();
     shape[0] = parameters_.size(0);
@@ -108,10 +112,12 @@ void Tile::bind_parameters() {
   }
 }
 
+void Tile::bind_ids() { ids_ = torch::tensor(trials_, torch::kLong).to(device_); }
+
 torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial) {
   torch::Tensor loss;
   {
-    TrialScope scope(n_trials());
+    TrialScope scope(ids_, optimizer_->steps(), context_.seed);
     const torch::Tensor one = per_trial ? program_.loss(program_.forward(scope.batched(inputs)), scope.batched(targets))
                                         : program_.loss(program_.forward(inputs), targets);
     if (!is_batched(one)) throw TaskError("the loss does not depend on the trial's parameters");
@@ -168,11 +174,12 @@ std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
   program_.module->train(false);
   const torch::Tensor sums = torch::zeros({n_trials()}, torch::dtype(torch::kDouble).device(device_));
   int64_t count = 0;
-  for (int64_t begin = 0; begin < part.size(); begin += kEvaluationBatch) {
+  uint32_t stream = kEvaluationStreams;
+  for (int64_t begin = 0; begin < part.size(); begin += kEvaluationBatch, stream += kStreamsOfAPass) {
     const int64_t size = std::min(kEvaluationBatch, part.size() - begin);
     torch::Tensor scores;
     {
-      TrialScope scope(n_trials());
+      TrialScope scope(ids_, optimizer_->steps(), context_.seed, stream);
       const torch::Tensor output = program_.forward(part.inputs.narrow(0, begin, size));
       scores = metric.per_example(output, part.targets.narrow(0, begin, size));
       if (!is_batched(scores)) throw TaskError("metric '" + metric.name + "' does not depend on the trial's parameters");
@@ -290,7 +297,11 @@ void Tile::take_over(const Tile& other, std::span<const int64_t> slots) {
       ages_.push_back(other.ages_[i]);
     }
   }
-  if (n_added > 0) set_row_tensors(mine);
+  if (n_added > 0) {
+    set_row_tensors(mine);
+  } else {
+    bind_ids();
+  }
 }
 
 void Tile::copy_weights(int64_t slot, const Tile& other, int64_t other_slot) {

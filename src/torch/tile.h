@@ -72,6 +72,7 @@ class Tile {
  private:
   void gather_parameters();
   void bind_parameters();
+  void bind_ids();
   std::vector<torch::Tensor*> owned_row_tensors();
   std::vector<const torch::Tensor*> owned_row_tensors() const;
   /// Everything with a row a trial, contiguous; and its replacement by tensors with other numbers of rows.
@@ -94,6 +95,7 @@ class Tile {
   const Backend& backend_;
   Context context_;
   std::vector<int64_t> trials_;
+  torch::Tensor ids_;                         // the same on the device
   std::vector<int64_t> ages_;
   TrialConfig config_;
   TrialProgram program_;

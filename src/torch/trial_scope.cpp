@@ -1,5 +1,7 @@
 #include <lockstep/torch/trial_scope.h>
 
+#include <optional>
+
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/library.h>
 
@@ -7,6 +9,7 @@
 #include "torch/device_context.h"
 #include "torch/dispatch.h"
 #include "torch/functorch.h"
+#include "torch/trial_streams.h"
 
 namespace lockstep {
 
@@ -15,10 +18,23 @@ Construction*& Construction::current() {
   return current;
 }
 
+TrialStreams*& TrialStreams::current() {
+  static thread_local TrialStreams* current = nullptr;
+  return current;
+}
+
 struct TrialScope::State {
   int64_t level = 0;
-  std::unique_ptr<Construction> construction;
-  std::unique_ptr<c10::impl::IncludeDispatchKeyGuard> intercept_random;
+  std::optional<Construction> construction;
+  std::optional<TrialStreams> streams;
+  std::optional<c10::impl::IncludeDispatchKeyGuard> intercept_random;
+
+  void draw_from(torch::Device device, uint64_t seed, const torch::Tensor& trials, const torch::Tensor& steps,
+                 uint32_t first_stream) {
+    streams = {device, &backend_of(device), device_context(device, seed), trials, steps, first_stream};
+    TrialStreams::current() = &*streams;
+    intercept_random.emplace(c10::DispatchKey::DeferredInit);
+  }
 };
 
 namespace {
@@ -37,25 +53,29 @@ TrialScope::TrialScope(int64_t n_trials) : state_(new State) {
   state_->level = functorch::push_level(n_trials);
 }
 
-TrialScope::TrialScope(std::span<const int64_t> trials, uint64_t seed, torch::Device device) : state_(new State) {
-  register_kernels();
-  auto construction = std::make_unique<Construction>();
-  construction->device = device;
-  construction->backend = &backend_of(device);
-  construction->context = device_context(device, seed);
-  construction->n_trials = static_cast<int64_t>(trials.size());
-  construction->trials = torch::tensor(std::vector<int64_t>(trials.begin(), trials.end())).to(device);
-  state_->level = construction->level = functorch::push_level(construction->n_trials);
-  Construction::current() = construction.get();
-  state_->construction = std::move(construction);
-  state_->intercept_random = std::make_unique<c10::impl::IncludeDispatchKeyGuard>(c10::DispatchKey::DeferredInit);
+TrialScope::TrialScope(const torch::Tensor& trials, const torch::Tensor& steps, uint64_t seed, uint32_t first_stream)
+    : TrialScope(trials.size(0)) {
+  state_->draw_from(trials.device(), seed, trials, steps, first_stream);
+}
+
+TrialScope::TrialScope(std::span<const int64_t> trials, uint64_t seed, torch::Device device)
+    : TrialScope(static_cast<int64_t>(trials.size())) {
+  state_->construction = {state_->level, device, static_cast<int64_t>(trials.size())};
+  Construction::current() = &*state_->construction;
+  torch::Tensor ids;
+  {
+    functorch::BelowVmap below;
+    ids = torch::tensor(std::vector<int64_t>(trials.begin(), trials.end()), torch::kLong).to(device);
+  }
+  state_->draw_from(device, seed, ids, {}, 0);
 }
 
 TrialScope::~TrialScope() {
-  if (state_->construction) {
+  if (state_->streams) {
     state_->intercept_random.reset();
-    Construction::current() = nullptr;
+    TrialStreams::current() = nullptr;
   }
+  if (state_->construction) Construction::current() = nullptr;
   functorch::pop_level();
   delete state_;
 }

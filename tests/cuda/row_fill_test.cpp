@@ -12,11 +12,12 @@ namespace {
 
 class RowFills : public BackendTest {
  protected:
-  enum class Kind { kUniform, kNormal };
+  enum class Kind { kUniform, kNormal, kBernoulli };
+  static constexpr Kind kKinds[] = {Kind::kUniform, Kind::kNormal, Kind::kBernoulli};
 
   std::vector<float> fill(const Backend& backend, const Context& context, Kind kind, const std::vector<int64_t>& trials,
-                          int64_t row_size, uint32_t stream, double a, double b) {
-    const DeviceArray<int64_t> ids(backend, context, trials);
+                          int64_t row_size, uint32_t stream, double a, double b, const std::vector<int64_t>& steps = {}) {
+    const DeviceArray<int64_t> ids(backend, context, trials), taken(backend, context, steps);
     const DeviceArray<float> values(backend, context, std::vector<float>(trials.size() * row_size, NAN));
     RowFill rows;
     rows.trials = ids.data();
@@ -24,12 +25,15 @@ class RowFills : public BackendTest {
     rows.row_size = row_size;
     rows.stream = stream;
     rows.values = values.data();
-    (kind == Kind::kUniform ? backend.fill_uniform : backend.fill_normal)(context, rows, a, b);
+    if (!steps.empty()) rows.steps = taken.data();
+    if (kind == Kind::kUniform) backend.fill_uniform(context, rows, a, b);
+    if (kind == Kind::kNormal) backend.fill_normal(context, rows, a, b);
+    if (kind == Kind::kBernoulli) backend.fill_bernoulli(context, rows, b);
     return values.to_host();
   }
   std::vector<float> fill(Kind kind, const std::vector<int64_t>& trials, int64_t row_size, uint32_t stream, double a,
-                          double b) {
-    return fill(*backend_, context_, kind, trials, row_size, stream, a, b);
+                          double b, const std::vector<int64_t>& steps = {}) {
+    return fill(*backend_, context_, kind, trials, row_size, stream, a, b, steps);
   }
   static std::vector<float> row(const std::vector<float>& values, int64_t row_size, int64_t i) {
     return {values.begin() + i * row_size, values.begin() + (i + 1) * row_size};
@@ -39,9 +43,11 @@ LOCKSTEP_EVERY_BACKEND(RowFills);
 
 TEST_P(RowFills, GivesTheSameBitsAsTheHost) {
   const std::vector<int64_t> trials = {3, 0, int64_t{1} << 40};
-  for (const Kind kind : {Kind::kUniform, Kind::kNormal}) {
-    EXPECT_TRUE(same_bits(fill(kind, trials, 37, 5, -0.25, 0.5),
-                          fill(host_backend(), host_context(context_.seed), kind, trials, 37, 5, -0.25, 0.5)));
+  for (const Kind kind : kKinds) {
+    for (const auto& steps : {std::vector<int64_t>{}, std::vector<int64_t>{0, 7, 7}}) {
+      EXPECT_TRUE(same_bits(fill(kind, trials, 37, 5, -0.25, 0.5, steps),
+                            fill(host_backend(), host_context(context_.seed), kind, trials, 37, 5, -0.25, 0.5, steps)));
+    }
   }
 }
 
@@ -53,6 +59,26 @@ TEST_P(RowFills, RowBelongsToItsTrialWhereverItStands) {
     // Nor does a value depend on the row's size.
     const auto shorter = fill(kind, {9}, 6, 1, 0, 1);
     EXPECT_TRUE(same_bits(shorter, std::vector<float>(company.begin() + 35, company.begin() + 41)));
+  }
+}
+
+TEST_P(RowFills, EveryStepOfATrialHasItsOwnNumbers) {
+  for (const Kind kind : kKinds) {
+    const auto company = fill(kind, {4, 9, 9}, 64, 1, 0, 0.5, {3, 3, 8});
+    EXPECT_FALSE(same_bits(row(company, 64, 1), row(company, 64, 2)));
+    EXPECT_FALSE(same_bits(row(company, 64, 0), row(company, 64, 1)));
+    EXPECT_TRUE(same_bits(row(company, 64, 2), fill(kind, {9}, 64, 1, 0, 0.5, {8})));
+    EXPECT_FALSE(same_bits(fill(kind, {9}, 64, 1, 0, 0.5), fill(kind, {9}, 64, 1, 0, 0.5, {0})));
+  }
+}
+
+TEST_P(RowFills, BernoulliHasItsProbability) {
+  const int64_t n = pick(1'000'000, 4'000);
+  for (const double p : {0.0, 0.1, 0.5, 1.0}) {
+    const auto values = fill(Kind::kBernoulli, {3}, n, 0, 0, p, {5});
+    const auto n_ones = static_cast<double>(std::count(values.begin(), values.end(), 1.0f));
+    EXPECT_EQ(n_ones + static_cast<double>(std::count(values.begin(), values.end(), 0.0f)), static_cast<double>(n));
+    EXPECT_NEAR(n_ones / static_cast<double>(n), p, 4 * std::sqrt(p * (1 - p) / static_cast<double>(n)));
   }
 }
 

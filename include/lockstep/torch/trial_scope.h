@@ -12,11 +12,18 @@ namespace lockstep {
 /// physically [n_trials, ...]; `physical` gets at that, `batched` goes the other way. Scopes do not nest.
 class TrialScope {
  public:
-  /// For running: tensors that code inside creates are shared until they meet a per-trial one.
+  /// For running: tensors that code inside creates are shared until they meet a per-trial one. Random ops draw from LibTorch's
+  /// global generator.
   explicit TrialScope(int64_t n_trials);
+  /// For training: as before, but random ops (dropout, noise) draw from a stream per trial that is keyed by (seed, trial id,
+  /// step, n-th op) and nothing else. `uniform_`, `normal_`, `bernoulli_` and `exponential_` of float tensors, and what LibTorch
+  /// makes of them, do; others draw from the global generator.
+  /// @param trials ids, @param steps training steps that each trial has taken: [n_trials] int64 on the trials' device
+  /// @param first_stream n of the first random op: other passes of a step take other ones
+  TrialScope(const torch::Tensor& trials, const torch::Tensor& steps, uint64_t seed, uint32_t first_stream = 0);
   /// For constructing modules: factory calls (`empty`, `zeros`, `ones`, `full`) make a tensor per trial, on `device`
-  /// where the call names none, and `uniform_`, `normal_` and their kin draw from a stream per trial that is keyed by
-  /// (seed, trial id) and nothing else: not by the slot or by who else is in the batch.
+  /// where the call names none, and random ops draw from a stream per trial that is keyed by (seed, trial id, n-th op) and nothing
+  /// else: not by the slot or by who else is in the batch.
   /// @param trials ids of the trials, [n_trials]
   TrialScope(std::span<const int64_t> trials, uint64_t seed, torch::Device device);
   ~TrialScope();

@@ -1,0 +1,115 @@
+// Random ops of a training step: a trial draws the same whatever its slot, company and tile.
+
+#include <gtest/gtest.h>
+
+#include <functional>
+
+#include <lockstep/torch/sweep.h>
+#include <lockstep/torch/trial_scope.h>
+#include <torch/torch.h>
+
+#include "torch/small_task.h"
+#include "torch/tile.h"
+
+namespace lockstep {
+namespace {
+
+using namespace lockstep::testing;
+using torch::Tensor;
+namespace F = torch::nn::functional;
+
+Tensor longs(const std::vector<int64_t>& values) { return torch::tensor(values, torch::kLong); }
+
+struct Op {
+  std::string name;
+  std::function<Tensor(const Tensor& x)> draw;
+};
+
+std::vector<Op> ops() {
+  return {
+      {"dropout", [](const Tensor& x) { return F::dropout(x, F::DropoutFuncOptions().p(0.4)); }},
+      {"alpha_dropout", [](const Tensor& x) { return F::alpha_dropout(x, F::AlphaDropoutFuncOptions().p(0.4).training(true)); }},
+      {"dropout2d", [](const Tensor& x) { return F::dropout2d(x.view({4, 3, 2, 2}), F::Dropout2dFuncOptions().p(0.5)); }},
+      {"rand_like", [](const Tensor& x) { return torch::rand_like(x); }},
+      {"randn_like", [](const Tensor& x) { return torch::randn_like(x); }},
+      {"randn", [](const Tensor& x) { return x + torch::randn({4, 12}); }},
+      {"bernoulli", [](const Tensor& x) { return torch::bernoulli(torch::sigmoid(x)); }},
+      {"gumbel_softmax", [](const Tensor& x) { return F::gumbel_softmax(x); }},
+  };
+}
+
+class RandomStreams : public ::testing::TestWithParam<Op> {
+ protected:
+  /// The op on the same input for trials at these steps, [n_trials, 4, 3, 2, 2] or the like.
+  static Tensor draw(const std::vector<int64_t>& trials, const std::vector<int64_t>& steps, uint64_t seed = 5) {
+    const Tensor x = torch::linspace(-1, 2, 48).view({1, 4, 12}).expand({static_cast<int64_t>(trials.size()), 4, 12}).contiguous();
+    TrialScope scope(longs(trials), longs(steps), seed);
+    return physical(GetParam().draw(scope.batched(x)));
+  }
+};
+
+TEST_P(RandomStreams, BelongToTrialAndStep) {
+  const Tensor company = draw({4, 9, 2}, {3, 3, 8});
+  EXPECT_TRUE(torch::equal(company[1], draw({9}, {3})[0]));
+  EXPECT_TRUE(torch::equal(company[2], draw({2, 7}, {8, 8})[0]));
+  EXPECT_FALSE(torch::equal(company[0], company[1]));
+  EXPECT_FALSE(torch::equal(company[1], draw({9}, {4})[0]));
+  EXPECT_FALSE(torch::equal(company[1], draw({9}, {3}, 6)[0]));
+}
+
+TEST_P(RandomStreams, LeaveTheGlobalGeneratorAlone) {
+  const Tensor before = at::globalContext().defaultGenerator(torch::kCPU).get_state();
+  draw({4, 9, 2}, {3, 3, 8});
+  EXPECT_TRUE(torch::equal(before, at::globalContext().defaultGenerator(torch::kCPU).get_state()));
+}
+
+TEST_P(RandomStreams, SecondOpDrawsOtherNumbers) {
+  const Tensor x = torch::linspace(-1, 2, 48).view({1, 4, 12}).repeat({2, 1, 1});
+  TrialScope scope(longs({4, 9}), longs({3, 3}), 5);
+  const Tensor first = physical(GetParam().draw(scope.batched(x))), second = physical(GetParam().draw(scope.batched(x)));
+  EXPECT_FALSE(torch::equal(first, second));
+}
+
+INSTANTIATE_TEST_SUITE_P(Ops, RandomStreams, ::testing::ValuesIn(ops()), [](const auto& info) { return info.param.name; });
+
+/// A network with dropout, trained in tiles.
+FunctionTask dropout_task() {
+  const auto loss = [](Tensor output, Tensor y) {
+    return F::cross_entropy(output, y, F::CrossEntropyFuncOptions().reduction(torch::kNone));
+  };
+  return FunctionTask(small_data(), {{"loss", loss, {}}}, [](const TrialConfig& config) {
+    torch::nn::Sequential net(torch::nn::Linear(8, 24), torch::nn::ReLU(), torch::nn::Dropout(0.3), torch::nn::Linear(24, 3));
+    TrialProgram program;
+    program.module = net.ptr();
+    program.forward = [net](Tensor x) mutable { return net->forward(x); };
+    program.loss = [](Tensor output, Tensor y) { return F::cross_entropy(output, y); };
+    program.batch_size = 16;
+    program.n_intervals = 3;
+    program.optimizer.lr = config.tensor("lr");
+    return program;
+  });
+}
+
+TEST(Dropout, TrainsATrialTheSameInEveryCompany) {
+  const FunctionTask task = dropout_task();
+  const Configurations configurations = table({{"lr", spread(12, 0.05, 0.3)}});
+  const Settings settings;
+  const TileSource source{task, configurations, settings, torch::kCPU, 5};
+  const auto train = [&](Tile& tile) {
+    std::map<int64_t, Tensor> orders;
+    for (const auto age : tile.ages()) orders[age] = (torch::arange(90) * 7 + age * 13) % 90;
+    tile.train_epoch(task.data().train, orders);
+  };
+  Tile all(source, iota(12)), few(source, std::vector<int64_t>{7, 3});
+  for (int n = 0; n < 3; ++n) train(all), train(few);
+  EXPECT_TRUE(torch::equal(few.copy_row(0)[0], all.copy_row(7)[0]));
+  EXPECT_TRUE(torch::equal(few.copy_row(1)[0], all.copy_row(3)[0]));
+  // A newcomer among the old has the masks of its own steps.
+  Tile young(source, std::vector<int64_t>{5});
+  few.take_over(Tile(source, std::vector<int64_t>{5}), std::vector<int64_t>{0});
+  train(few), train(young);
+  EXPECT_TRUE(torch::equal(few.copy_row(0)[0], young.copy_row(0)[0]));
+}
+
+}  // namespace
+}  // namespace lockstep
