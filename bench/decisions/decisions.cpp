@@ -71,11 +71,14 @@ int main(int argc, char** argv) {
         look(decisions.decide(0));
       }
     };
+    int64_t n_running = n_trials;
     int64_t n_decisions = 0;
-    run([&](std::span<const Event> log) {
-      n_decisions += std::count_if(log.begin(), log.end(), [](const Event& event) { return event.trial >= 0; });
+    run([&](const DecisionLog& log) {
+      n_decisions += n_running;
+      n_running -= std::count_if(log.events.begin(), log.events.end(),
+                                 [](const Event& event) { return event.successor != event.trial; });
     });
-    bench::print_rates(bench::repeat(min_seconds, [&] { run([](std::span<const Event>) {}); }), n_decisions);
+    bench::print_rates(bench::repeat(min_seconds, [&] { run([](const DecisionLog&) {}); }), n_decisions);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -22,7 +22,8 @@ struct BanditRule {
     verdict.judged = 1;
     verdict.best = best;
     verdict.threshold = best;
-    if (is_ratio && best <= 0) return;  // for the caller to refuse
+    verdict.is_undefined = is_ratio && best <= 0 ? 1 : 0;
+    if (verdict.is_undefined) return;  // for the caller to refuse
     if (goal == Goal::kMaximize) {
       verdict.threshold = is_ratio ? best / (1 + slack) : best - slack;
       verdict.stop = verdict.value < verdict.threshold ? 1 : 0;

@@ -100,9 +100,10 @@ struct Explore {
   Exploration exploration;
 
   LOCKSTEP_HD void operator()(int64_t i) const {
-    const int64_t slot = i / sweep.n_params;
+    const int64_t place = i / sweep.n_params;
     const int64_t param = i % sweep.n_params;
-    const Event& event = sweep.events[slot];
+    if (place >= *sweep.n_events) return;
+    const Event& event = sweep.events[place];
     if (event.decision != Decision::kExploit) return;
     if (sweep.changeable && !sweep.changeable[param]) return;
     const RandomWords words =
@@ -111,7 +112,7 @@ struct Explore {
     const double x = sweep.draws[event.source * sweep.n_params + param];
     const double y = explored(sweep.specs[param], x, words, exploration);
     sweep.draws[event.trial * sweep.n_params + param] = y;
-    sweep.slot_draws[slot * sweep.n_params + param] = y;
+    sweep.slot_draws[event.slot * sweep.n_params + param] = y;
   }
 };
 
@@ -147,7 +148,7 @@ void population_based_training(const Context& context, const SweepView& sweep, c
   conclude(context, sweep, options, TakeOver{verdicts.data(), sources.data()});
   const Exploration exploration = {policy.resample_probability,
                                    {policy.perturbation_factors[0], policy.perturbation_factors[1]}};
-  for_each_index(context, sweep.n_slots * sweep.n_params, Explore{context.seed, sweep, exploration});
+  for_each_index(context, n_places(sweep) * sweep.n_params, Explore{context.seed, sweep, exploration});
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

@@ -2,6 +2,7 @@
 
 #include "cuda/common/execution.h"
 #include "cuda/metrics/score.h"
+#include "cuda/slots/log.h"
 #include "cuda/slots/occupied.h"
 
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
@@ -27,54 +28,96 @@ LOCKSTEP_HD inline TrialState state_after(Decision decision) {
   return TrialState::kAborted;
 }
 
-/// Ends the interval of one slot: writes its event, its trial's state, and empties it when the trial does not go on.
+/// What becomes of the trial in a slot, of one that has reported.
 template <class Rule>
-struct ConcludeSlot {
+struct DecideSlot {
   Goal goal;
   SweepView sweep;
-  OccupiedSlots slots;
   int64_t abort_below;
   Rule rule;
 
-  LOCKSTEP_HD void operator()(int64_t i) const {
-    const int64_t slot = slots(i);
+  LOCKSTEP_HD Event operator()(int64_t slot, int64_t trial, double metric) const {
+    const HistoryView& history = sweep.history;
     Event event;
-    const int64_t trial = sweep.slot_trial[slot];
-    if (trial >= 0) {
-      const HistoryView& history = sweep.history;
-      event.trial = static_cast<int32_t>(trial);
-      event.interval = history.n_reported[trial];
-      event.metric = sweep.metrics[slot];
-      event.verdict.value = metric_of(goal, history.last_best[trial]);
-      if (history.state[trial] == TrialState::kDiverged) {
-        event.decision = Decision::kDiverge;
-      } else if (event.interval >= sweep.n_intervals[trial]) {
-        event.decision = Decision::kFinish;
-      } else {
-        rule(slot, event);
-        if (trial < abort_below && goes_on(event.decision)) event.decision = Decision::kAbort;
-      }
-      if (goes_on(event.decision)) {
-        event.successor = event.trial;
-      } else {
-        sweep.slot_trial[slot] = -1;
-      }
-      history.state[trial] = state_after(event.decision);
+    event.slot = static_cast<int32_t>(slot);
+    event.trial = static_cast<int32_t>(trial);
+    event.interval = history.n_reported[trial];
+    event.metric = metric;
+    event.verdict.value = metric_of(goal, history.last_best[trial]);
+    if (!is_finite(metric)) {
+      event.decision = Decision::kDiverge;
+    } else if (event.interval >= sweep.n_intervals[trial]) {
+      event.decision = Decision::kFinish;
+    } else {
+      rule(slot, event);
+      if (trial < abort_below && goes_on(event.decision)) event.decision = Decision::kAbort;
     }
+    if (goes_on(event.decision)) event.successor = event.trial;
+    return event;
+  }
+};
+
+/// Marks the slots that the log has an event of, and takes the metrics off.
+template <class Rule>
+struct MarkSlot {
+  DecideSlot<Rule> decide;
+  OccupiedSlots slots;
+  bool is_empty_logged;
+  bool is_everyone_logged;
+  uint8_t* is_logged;  ///< [slots.n]
+
+  LOCKSTEP_HD void operator()(int64_t i) const {
+    const SweepView& sweep = decide.sweep;
+    const int64_t slot = slots(i);
+    const int64_t trial = sweep.slot_trial[slot];
+    const double metric = sweep.metrics[slot];
     sweep.metrics[slot] = kNaN;
-    sweep.fresh[slot] = 0;
-    sweep.events[slot] = event;
+    sweep.reported[slot] = metric;
+    bool logged = is_empty_logged;
+    if (trial >= 0) {
+      const Event event = decide(slot, trial, metric);
+      logged = is_everyone_logged | (event.decision != Decision::kContinue) | (event.verdict.is_undefined != 0);
+    }
+    is_logged[i] = logged ? 1 : 0;
+  }
+};
+
+/// Writes the event of a slot that has one, its trial's state, and empties it when the trial does not go on.
+template <class Rule>
+struct ConcludeSlot {
+  DecideSlot<Rule> decide;
+  OccupiedSlots slots;
+  const int64_t* logged;  ///< [n_events] which of the slots
+
+  LOCKSTEP_HD void operator()(int64_t place) const {
+    const SweepView& sweep = decide.sweep;
+    const int64_t slot = slots(logged[place]);
+    const int64_t trial = sweep.slot_trial[slot];
+    Event event;
+    event.slot = static_cast<int32_t>(slot);
+    if (trial >= 0) {
+      event = decide(slot, trial, sweep.reported[slot]);
+      if (!goes_on(event.decision)) sweep.slot_trial[slot] = -1;
+      sweep.history.state[trial] = state_after(event.decision);
+    }
+    sweep.events[place] = event;
   }
 };
 
 /// Concludes the interval of every slot. `rule(slot, event)`, for the device, judges a trial that would go on: it sets
 /// `verdict`, and `decision` where that is not kContinue. Trial, interval and metric are set, and `verdict.value` to the
-/// trial's best so far. It may read nothing of other trials' states or slots, which change as this runs: whatever hangs on
-/// others is to be computed before.
+/// trial's best so far. It is called twice of a trial that gets an event, and may read nothing of other trials' states or
+/// slots, which change as this runs, nor of its own state: whatever hangs on these is to be computed before.
 template <class Rule>
 void conclude(const Context& context, const SweepView& sweep, const DecideOptions& options, const Rule& rule) {
   const OccupiedSlots slots(sweep, options);
-  for_each_index(context, slots.n, ConcludeSlot<Rule>{options.goal, sweep, slots, options.abort_below, rule});
+  const DeviceBuffer<uint8_t> is_logged(context, sweep.n_slots);
+  const DeviceBuffer<int64_t> logged(context, sweep.n_slots);
+  const DecideSlot<Rule> decide = {options.goal, sweep, options.abort_below, rule};
+  for_each_index(context, slots.n,
+                 MarkSlot<Rule>{decide, slots, starts_trials(sweep, options), options.log_everyone, is_logged.data()});
+  list_marked(context, is_logged.data(), slots.n, logged.data(), sweep.n_events);
+  for_each_event(context, sweep, ConcludeSlot<Rule>{decide, slots, logged.data()});
 }
 
 /// The rule of a policy that stops nobody, or does not act now.

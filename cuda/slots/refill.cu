@@ -1,16 +1,21 @@
-// Refill: free slots go to waiting trials, by a scan over the slots.
+// Refill: free slots go to waiting trials, by a scan over the log, which has an event of each.
 #include "cuda/slots/refill.h"
 
 #include <thrust/iterator/transform_iterator.h>
 #include <thrust/scan.h>
 
 #include "cuda/common/execution.h"
+#include "cuda/slots/log.h"
 
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 namespace {
 
+/// Whether the slot of the event at a place of the log is free, as a number; 0 beyond the log.
 struct IsFree {
-  LOCKSTEP_HD int64_t operator()(int64_t trial) const { return trial < 0 ? 1 : 0; }
+  SweepView sweep;
+  LOCKSTEP_HD int64_t operator()(int64_t place) const {
+    return place < *sweep.n_events && sweep.events[place].successor < 0 ? 1 : 0;
+  }
 };
 
 /// The rows that start now: [first, end).
@@ -22,12 +27,12 @@ struct Starters {
 struct CountStarters {
   SweepView sweep;
   BracketPlan brackets;
-  const int64_t* place;  ///< [n_slots] free slots before each
+  const int64_t* n_free_until;  ///< [n_places] free slots up to each place of the log, itself included
+  int64_t n_places;
   Starters* starters;
 
   LOCKSTEP_HD void operator()(int64_t) const {
-    const int64_t last = sweep.n_slots - 1;
-    const int64_t n_free = place[last] + IsFree()(sweep.slot_trial[last]);
+    const int64_t n_free = n_places > 0 ? n_free_until[n_places - 1] : 0;
     const int64_t first = sweep.next_trial[0];
     const int64_t n_waiting = sweep.history.n_trials - first;
     int64_t end = first + (n_free < n_waiting ? n_free : n_waiting);
@@ -55,15 +60,16 @@ struct CountStarters {
 
 struct FillSlot {
   SweepView sweep;
-  const int64_t* place;
+  const int64_t* n_free_until;
   const Starters* starters;
 
-  LOCKSTEP_HD void operator()(int64_t slot) const {
-    const int64_t trial = starters->first + place[slot];
-    if ((sweep.slot_trial[slot] >= 0) | (trial >= starters->end)) return;
+  LOCKSTEP_HD void operator()(int64_t place) const {
+    const int64_t trial = starters->first + n_free_until[place] - 1;
+    Event& event = sweep.events[place];
+    if (event.successor >= 0 || trial >= starters->end) return;
+    const int64_t slot = event.slot;
     sweep.slot_trial[slot] = trial;
-    sweep.fresh[slot] = 1;
-    sweep.events[slot].successor = static_cast<int32_t>(trial);
+    event.successor = static_cast<int32_t>(trial);
     sweep.history.state[trial] = TrialState::kRunning;
     for (int64_t param = 0; param < sweep.n_params; ++param) {
       sweep.slot_draws[slot * sweep.n_params + param] = sweep.draws[trial * sweep.n_params + param];
@@ -75,14 +81,15 @@ struct FillSlot {
 
 void refill(const Context& context, const SweepView& sweep, const BracketPlan* brackets) {
   if (sweep.n_slots == 0) return;
-  const DeviceBuffer<int64_t> place(context, sweep.n_slots);
+  const DeviceBuffer<int64_t> n_free_until(context, sweep.n_slots);
   const DeviceBuffer<Starters> starters(context, 1);
   ThrustAllocator allocator(context);
-  const auto is_free = thrust::make_transform_iterator(static_cast<const int64_t*>(sweep.slot_trial), IsFree());
-  thrust::exclusive_scan(thrust_policy(context, allocator), is_free, is_free + sweep.n_slots, place.data(), int64_t{0});
+  const int64_t n = n_places(sweep);
+  const auto is_free = thrust::make_transform_iterator(thrust::counting_iterator<int64_t>(0), IsFree{sweep});
+  thrust::inclusive_scan(thrust_policy(context, allocator), is_free, is_free + n, n_free_until.data());
   for_each_index(context, 1,
-                 CountStarters{sweep, brackets ? *brackets : BracketPlan(), place.data(), starters.data()});
-  for_each_index(context, sweep.n_slots, FillSlot{sweep, place.data(), starters.data()});
+                 CountStarters{sweep, brackets ? *brackets : BracketPlan(), n_free_until.data(), n, starters.data()});
+  for_each_event(context, sweep, FillSlot{sweep, n_free_until.data(), starters.data()});
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

@@ -46,6 +46,7 @@ struct Verdict {
   /// weights). The threshold is what the last of these has.
   int32_t n_compared = 0;
   int32_t n_kept = 0;
+  uint8_t is_undefined = 0;  ///< bandit's slack_factor only: the best is not above 0, which a ratio means nothing for
 };
 
 /// What becomes of a trial after an interval.
@@ -67,6 +68,7 @@ struct Event {
   double metric = 0;       ///< as reported
   Verdict verdict;         ///< `value` is the trial's best so far, also where nothing was judged
   Decision decision = Decision::kContinue;
+  int32_t slot = -1;
 };
 
 /// Everything that a sweep's decisions read and write. Memory of the context's device.
@@ -79,12 +81,15 @@ struct SweepView {
   /// [n_slots] what the trials have just reported, written by the executor. NaN after the decision, so that a trial
   /// which an executor forgets is seen to diverge and not to repeat itself.
   double* metrics = nullptr;
+  double* reported = nullptr;     ///< [n_slots] log: the metric of each trial that was in a slot
   int64_t* next_trial = nullptr;  ///< [1] first row that waits
   int64_t n_params = 0;
   double* draws = nullptr;       ///< [n_trials, n_params] configurations, sampled ahead; an exploit rewrites a row
   double* slot_draws = nullptr;  ///< [n_slots, n_params] configuration of the trial in each slot; as `draws`
-  uint8_t* fresh = nullptr;      ///< [n_slots] 1: the row in this slot has just been given it
-  Event* events = nullptr;       ///< [n_slots] the log of this interval
+  /// Log: the first `n_events` [1] of [n_slots], by ascending slot. Of the slots whose trial does not simply go on as it
+  /// is, and, while trials wait, of empty ones, with who comes. Who is not there has reported, and goes on.
+  Event* events = nullptr;
+  int64_t* n_events = nullptr;
   // Of policies that explore configurations; null otherwise.
   const DistributionSpec* specs = nullptr;  ///< [n_params]
   const uint8_t* changeable = nullptr;      ///< [n_params] 0: structural, fixed for the trial's life
@@ -102,8 +107,9 @@ struct DecideOptions {
   /// order; of the whole sweep n_trials, and then nobody is started any more.
   int64_t abort_below = 0;
   bool is_queue_empty = false;  ///< everybody has started, so no slot is looked at for somebody new
-  /// [n_occupied] in device memory: the slots to conclude, ascending, when the others have no trial, will get none, and
-  /// have an event that says so. Null: all.
+  bool log_everyone = false;    ///< trials that simply go on have an event too, with their verdict
+  /// [n_occupied] in device memory: the slots to conclude, ascending, when the others have no trial and will get none.
+  /// Null: all.
   const int64_t* occupied = nullptr;
   int64_t n_occupied = 0;
 };

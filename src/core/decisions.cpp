@@ -47,9 +47,6 @@ void fill(DeviceBuffer<T>& buffer, const T& value) {
   buffer.upload(values.data(), values.size());
 }
 
-/// Whether nobody was in the slot, and nobody came.
-bool is_empty(const Event& event) { return (event.trial < 0) & (event.successor < 0); }
-
 }  // namespace
 
 Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, const EarlyTermination& policy,
@@ -72,8 +69,9 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
       slot_trial_(backend, context, static_cast<size_t>(n_slots)),
       metrics_(backend, context, static_cast<size_t>(n_slots)),
       slot_draws_(backend, context, static_cast<size_t>(n_slots * configurations.space().n_params())),
-      fresh_(backend, context, static_cast<size_t>(n_slots)),
+      reported_(backend, context, static_cast<size_t>(n_slots)),
       events_(backend, context, static_cast<size_t>(n_slots)),
+      n_events_(backend, context, 1),
       next_trial_(backend, context, 1),
       occupied_slots_(backend, context, static_cast<size_t>(n_slots)),
       specs_(backend, context, population.cohort.empty() ? 0 : configurations.space().specs().size()),
@@ -81,7 +79,9 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
       cohort_(backend, context, population.cohort.size()),
       n_waiting_(configurations.n_trials()),
       occupied_(static_cast<size_t>(n_slots)),
-      has_age_(static_cast<size_t>(longest(n_intervals)) + 1, 0) {
+      is_empty_(static_cast<size_t>(n_slots), 1),
+      n_empty_(n_slots),
+      n_at_age_(static_cast<size_t>(longest(n_intervals)) + 2, 0) {
   pass_context_.allocator = &arena_;
   options_.goal = goal;
   options_.policy = &policy;
@@ -99,8 +99,9 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
   view_.n_params = configurations.space().n_params();
   view_.draws = draws_.data();
   view_.slot_draws = slot_draws_.data();
-  view_.fresh = fresh_.data();
+  view_.reported = reported_.data();
   view_.events = events_.data();
+  view_.n_events = n_events_.data();
   view_.specs = specs_.data();
   view_.changeable = changeable_.data();
   view_.cohort = cohort_.data();
@@ -120,14 +121,14 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
   cohort_.upload(population.cohort.data(), population.cohort.size());
 }
 
-std::span<const Event> Decisions::decide(int64_t abort_below) {
+DecisionLog Decisions::decide(int64_t abort_below) {
   options_.ages = ages_.data();
   options_.n_ages = static_cast<int64_t>(ages_.size());
   options_.abort_below = abort_below;
   options_.is_queue_empty = n_waiting_ == 0;
   backend_.decide(pass_context_, view_, options_);
-  const std::span<const Event> log = read_log();
-  look_ahead(log);
+  const DecisionLog log = read_log();
+  look_ahead(log.events);
   return log;
 }
 
@@ -137,37 +138,46 @@ std::vector<double> Decisions::slot_draws() const {
   return draws;
 }
 
-std::span<const Event> Decisions::read_log() {
+DecisionLog Decisions::read_log() {
+  int64_t n_events = 0;
+  n_events_.download(&n_events, 1);
+  const auto n = static_cast<size_t>(n_events);
   // The host's own memory is read where it is.
-  if (backend_.kind == DeviceKind::kCpu) return {events_.data(), events_.size()};
-  log_.resize(events_.size());
-  events_.download(log_.data(), log_.size());
-  return log_;
+  if (backend_.kind == DeviceKind::kCpu) return {{reported_.data(), reported_.size()}, {events_.data(), n}};
+  log_metrics_.resize(reported_.size());
+  reported_.download(log_metrics_.data(), log_metrics_.size());
+  log_events_.resize(n);
+  events_.download(log_events_.data(), n);
+  return {log_metrics_, log_events_};
 }
 
 /// Which intervals the trials in the slots will report next, who waits still, and which slots are done with.
-void Decisions::look_ahead(std::span<const Event> log) {
-  std::fill(has_age_.begin(), has_age_.end(), 0);
-  size_t n_empty = 0;
-  for (const int64_t slot : occupied_) {
-    const Event& event = log[static_cast<size_t>(slot)];
-    n_empty += is_empty(event) ? 1 : 0;
-    const bool is_new = event.successor != event.trial;
-    n_waiting_ -= (event.successor >= 0) & is_new ? 1 : 0;
-    const int32_t age = is_new ? 1 : event.interval + 1;
-    has_age_[event.successor >= 0 ? static_cast<size_t>(age) : 0] = 1;  // 0 is nobody's
+void Decisions::look_ahead(std::span<const Event> events) {
+  int64_t n_new = 0;
+  for (const Event& event : events) {
+    if (event.successor == event.trial) continue;
+    n_at_age_[static_cast<size_t>(event.interval)] -= event.trial >= 0 ? 1 : 0;
+    n_new += event.successor >= 0 ? 1 : 0;
+    uint8_t& is_empty = is_empty_[static_cast<size_t>(event.slot)];
+    n_empty_ -= is_empty;
+    is_empty = event.successor < 0 ? 1 : 0;
+    n_empty_ += is_empty;
   }
+  n_waiting_ -= n_new;
+  // Everybody else is an interval older. Nobody has reached the last place.
+  std::copy_backward(n_at_age_.begin(), n_at_age_.end() - 1, n_at_age_.end());
+  n_at_age_[1] = n_new;
   ages_.clear();
-  for (size_t age = 1; age < has_age_.size(); ++age) {
-    if (has_age_[age]) ages_.push_back(static_cast<int64_t>(age));
+  for (size_t age = 1; age < n_at_age_.size(); ++age) {
+    if (n_at_age_[age] > 0) ages_.push_back(static_cast<int64_t>(age));
   }
   // By halves, so that writing the list costs less than what it saves.
-  if (n_waiting_ == 0 && n_empty > 0 && 2 * n_empty >= occupied_.size()) leave_out_empty_slots(log);
+  if (n_waiting_ == 0 && n_empty_ > 0 && 2 * n_empty_ >= static_cast<int64_t>(occupied_.size())) leave_out_empty_slots();
 }
 
-/// Of slots that have been empty for an interval, and nobody will come into them.
-void Decisions::leave_out_empty_slots(std::span<const Event> log) {
-  std::erase_if(occupied_, [log](int64_t slot) { return is_empty(log[static_cast<size_t>(slot)]); });
+void Decisions::leave_out_empty_slots() {
+  std::erase_if(occupied_, [this](int64_t slot) { return is_empty_[static_cast<size_t>(slot)] != 0; });
+  n_empty_ = 0;
   occupied_slots_.upload(occupied_.data(), occupied_.size());
   options_.occupied = occupied_slots_.data();
   options_.n_occupied = static_cast<int64_t>(occupied_.size());

@@ -19,6 +19,14 @@ struct Population {
   std::vector<int32_t> cohort;      ///< [n_trials]
 };
 
+/// What a decision was taken over, and what came of it. Trials are rows. Valid until the next decision.
+struct DecisionLog {
+  std::span<const double> metrics;  ///< [n_slots] as the trial in each slot reported
+  /// By ascending slot: of trials that end or change, of slots that get a new one, and, while trials wait, of empty ones.
+  /// A trial that is not there goes on as it is.
+  std::span<const Event> events;
+};
+
 /// A sweep's history, slots and queue in device memory, and the decisions taken over them there, once an interval. Trials
 /// are named by row: 0 is the sweep's first. Context, backend and policy must outlive it.
 class Decisions {
@@ -34,18 +42,17 @@ class Decisions {
   /// [n_slots] in device memory: where the trials report to.
   double* metrics() const { return metrics_.data(); }
   /// Gives the slots to the first trials. Like `decide`.
-  std::span<const Event> fill() { return decide(0); }
-  /// Decides the interval that `metrics` was reported for, and returns its log, [n_slots], valid until the next call.
-  /// Synchronises the stream. Throws DeviceError when the policy's settings are wrong.
+  DecisionLog fill() { return decide(0); }
+  /// Decides the interval that `metrics` was reported for, and returns its log. Synchronises the stream. Throws DeviceError when the policy's settings are wrong.
   /// @param abort_below rows below this are ended; n_trials ends the sweep
-  std::span<const Event> decide(int64_t abort_below);
+  DecisionLog decide(int64_t abort_below);
   /// The configuration of the trial in each slot, [n_slots, n_params]. Synchronises the stream.
   std::vector<double> slot_draws() const;
 
  private:
-  std::span<const Event> read_log();
-  void look_ahead(std::span<const Event> log);
-  void leave_out_empty_slots(std::span<const Event> log);
+  DecisionLog read_log();
+  void look_ahead(std::span<const Event> events);
+  void leave_out_empty_slots();
 
   const Backend& backend_;
   const Context& context_;
@@ -69,8 +76,9 @@ class Decisions {
   DeviceBuffer<int64_t> slot_trial_;
   DeviceBuffer<double> metrics_;
   DeviceBuffer<double> slot_draws_;
-  DeviceBuffer<uint8_t> fresh_;
+  DeviceBuffer<double> reported_;
   DeviceBuffer<Event> events_;
+  DeviceBuffer<int64_t> n_events_;
   DeviceBuffer<int64_t> next_trial_;
   DeviceBuffer<int64_t> occupied_slots_;  ///< [n_slots]
   // Of population based training, or empty.
@@ -79,8 +87,11 @@ class Decisions {
   DeviceBuffer<int32_t> cohort_;
   int64_t n_waiting_;
   std::vector<int64_t> occupied_;  ///< slots that may hold a trial; those not listed are empty for good
-  std::vector<Event> log_;         ///< a device's events, copied
-  std::vector<uint8_t> has_age_;
+  std::vector<uint8_t> is_empty_;  ///< by slot
+  int64_t n_empty_;                ///< of those in `occupied_`
+  std::vector<double> log_metrics_;  ///< a device's log, copied
+  std::vector<Event> log_events_;
+  std::vector<int64_t> n_at_age_;  ///< trials in slots by the interval that they report next
   std::vector<int64_t> ages_;
 };
 

@@ -47,11 +47,12 @@ class SweepLoop {
       start(report);
       executor_.train_interval(decisions_.metrics());
       cut = cut_short();
-      const std::span<const Event> log = decisions_.decide(cut ? n_trials() : n_timed_out());
+      const DecisionLog log = decisions_.decide(cut ? n_trials() : n_timed_out());
       check_ratios(log);
       read_reports(log, report);
-      exploit(log, report);
-      end_trials(log, cut, report);
+      find_changes(log);
+      exploit(report);
+      end_trials(cut, report);
       find_newcomers(log);
       progress_.elapsed_s = elapsed_s();
       report.progress = progress_;
@@ -71,6 +72,13 @@ class SweepLoop {
   }
 
  private:
+  /// A trial in a slot.
+  struct Running {
+    int64_t slot;
+    int64_t row;
+    int64_t ticks_before;  ///< ticks of the sweep before the trial's first interval
+  };
+
   static const SweepSpec& checked(const SweepSpec& spec) {
     try {
       check_early_termination(spec.early_termination);
@@ -137,12 +145,10 @@ class SweepLoop {
   }
 
   /// Who has been given a slot that was somebody else's, or nobody's.
-  void find_newcomers(std::span<const Event> log) {
+  void find_newcomers(const DecisionLog& log) {
     newcomers_.clear();
-    if (progress_.n_waiting == 0) return;
-    for (size_t slot = 0; slot < log.size(); ++slot) {
-      const int64_t row = log[slot].successor;
-      if (row >= 0 && row != log[slot].trial) newcomers_.push_back({static_cast<int64_t>(slot), id(row)});
+    for (const Event& event : log.events) {
+      if (event.successor >= 0 && event.successor != event.trial) newcomers_.push_back({event.slot, id(event.successor)});
     }
   }
 
@@ -151,7 +157,7 @@ class SweepLoop {
     const double now_s = elapsed_s();
     for (const auto& [slot, trial] : newcomers_) {
       report.started.push_back(trial);
-      running_.push_back(slot);  // by ascending trial: later ones are started later
+      running_.push_back({slot, trial - id(0), report.tick - 1});  // by ascending trial: later ones are started later
       start_times_s_.push_back(now_s);
       progress_.trial_intervals_full += n_intervals_[trial - id(0)];
     }
@@ -162,11 +168,9 @@ class SweepLoop {
   }
 
   /// A ratio of a best that is not above 0 means nothing, and no decision may hang on it.
-  void check_ratios(std::span<const Event> log) const {
-    if (spec_.early_termination.kind != PolicyKind::kBandit || !spec_.early_termination.slack_factor) return;
-    for (const int64_t slot : running_) {
-      const Event& event = log[slot];
-      if (!event.verdict.judged || event.verdict.best > 0) continue;
+  void check_ratios(const DecisionLog& log) const {
+    for (const Event& event : log.events) {
+      if (!event.verdict.is_undefined) continue;
       char best[40];
       std::snprintf(best, sizeof(best), "%.6g", event.verdict.best);
       throw InputError({spec_.file}, "early_termination.slack_factor",
@@ -177,12 +181,12 @@ class SweepLoop {
   }
 
   /// The reports, and the best so far by metric, then id, then interval; the executor keeps its weights while it has them.
-  void read_reports(std::span<const Event> log, IntervalReport& report) {
+  void read_reports(const DecisionLog& log, IntervalReport& report) {
     BestTrial& best = progress_.best;
     const double sign = spec_.objective.goal == Goal::kMaximize ? 1 : -1;
     bool changed = false;
-    for (const int64_t slot : running_) {
-      const MetricReport candidate = {id(log[slot].trial), log[slot].interval, log[slot].metric};
+    for (const Running& one : running_) {
+      const MetricReport candidate = {id(one.row), report.tick - one.ticks_before, log.metrics[one.slot]};
       report.metrics.push_back(candidate);
       if (!std::isfinite(candidate.metric)) continue;
       const double gain = best.trial < 0 ? 1 : sign * candidate.metric - sign * best.metric;
@@ -198,16 +202,25 @@ class SweepLoop {
     best_configuration_ = configuration_of(configurations_, best.trial, changed_.find(best.trial));
   }
 
+  /// The trials that do not simply go on, by ascending trial.
+  void find_changes(const DecisionLog& log) {
+    changes_.clear();
+    for (const Event& event : log.events) {
+      if (event.trial >= 0) changes_.push_back(&event);
+    }
+    std::sort(changes_.begin(), changes_.end(), [](const Event* a, const Event* b) { return a->trial < b->trial; });
+  }
+
   /// Before anybody is retired: a trial may take over the weights of one that ends.
-  void exploit(std::span<const Event> log, IntervalReport& report) {
+  void exploit(IntervalReport& report) {
     if (spec_.early_termination.kind != PolicyKind::kPbt) return;
     std::vector<double> draws;
     const auto n_params = static_cast<std::ptrdiff_t>(configurations_.space().n_params());
-    for (const int64_t slot : running_) {
-      const Event& event = log[slot];
+    for (const Event* const change : changes_) {
+      const Event& event = *change;
       if (event.decision != Decision::kExploit) continue;
       if (draws.empty()) draws = decisions_.slot_draws();
-      const auto row = draws.begin() + slot * n_params;
+      const auto row = draws.begin() + event.slot * n_params;
       report.exploits.push_back({id(event.trial), event.interval, id(event.source), {row, row + n_params}, event.metric,
                                  event.verdict.threshold,
                                  exploit_reason(spec_.objective.goal, spec_.early_termination, event.interval,
@@ -221,10 +234,10 @@ class SweepLoop {
     executor_.exploit(exploits);
   }
 
-  void end_trials(std::span<const Event> log, std::optional<SweepEnd> cut, IntervalReport& report) {
+  void end_trials(std::optional<SweepEnd> cut, IntervalReport& report) {
     std::vector<int64_t> ended;
-    for (const int64_t slot : running_) {
-      const Event& event = log[slot];
+    for (const Event* const change : changes_) {
+      const Event& event = *change;
       if (event.successor == event.trial) continue;
       ended.push_back(id(event.trial));
       report.ends.push_back(end_of(event, cut));
@@ -236,7 +249,13 @@ class SweepLoop {
     if (ended.empty()) return;
     progress_.n_running -= static_cast<int64_t>(ended.size());
     executor_.retire(ended);
-    std::erase_if(running_, [log](int64_t slot) { return log[slot].successor != log[slot].trial; });
+    // Both by ascending trial.
+    auto next = ended.begin();
+    std::erase_if(running_, [&](const Running& one) {
+      const bool has_ended = next != ended.end() && *next == id(one.row);
+      next += has_ended ? 1 : 0;
+      return has_ended;
+    });
   }
 
   /// Counts the end of a trial and says it in words.
@@ -288,7 +307,8 @@ class SweepLoop {
   std::vector<int32_t> n_intervals_;
   SweepSize size_;
   Decisions decisions_;
-  std::vector<int64_t> running_;      ///< slots, by ascending trial
+  std::vector<Running> running_;      ///< by ascending trial
+  std::vector<const Event*> changes_; ///< of the interval's log
   std::vector<Placement> newcomers_;  ///< who starts before the next interval
   std::vector<double> start_times_s_; ///< by row, of those started
   size_t n_timed_out_ = 0;

@@ -47,7 +47,6 @@ TEST_P(Decide, FillsEmptySlotsWithTheFirstTrials) {
   const Sweep sweep = decide(before);
   EXPECT_EQ(sweep.slot_trial, (std::vector<int64_t>{0, 1, 2}));
   EXPECT_EQ(sweep.next_trial[0], 3);
-  EXPECT_EQ(sweep.fresh, (std::vector<uint8_t>{1, 1, 1}));
   EXPECT_EQ(sweep.slot_draws, (std::vector<double>{10, 11, 12, 13, 14, 15}));
   EXPECT_EQ(decisions_of(sweep), "---");
   EXPECT_EQ(successors_of(sweep), (std::vector<int64_t>{0, 1, 2}));
@@ -59,7 +58,6 @@ TEST_P(Decide, FillsEmptySlotsWithTheFirstTrials) {
 TEST_P(Decide, LeavesSlotsEmptyWhenNobodyWaits) {
   const Sweep sweep = decide(waiting(2, 4));
   EXPECT_EQ(sweep.slot_trial, (std::vector<int64_t>{0, 1, -1, -1}));
-  EXPECT_EQ(sweep.fresh, (std::vector<uint8_t>{1, 1, 0, 0}));
   EXPECT_EQ(successors_of(sweep), (std::vector<int64_t>{0, 1, -1, -1}));
   EXPECT_EQ(sweep.next_trial[0], 2);
 }
@@ -74,7 +72,6 @@ TEST_P(Decide, GivesFreedSlotsInOrderToWaitingTrialsInOrder) {
   EXPECT_EQ(decisions_of(sweep), "cdcf");
   EXPECT_EQ(sweep.slot_trial, (std::vector<int64_t>{0, 4, 2, 5}));
   EXPECT_EQ(successors_of(sweep), (std::vector<int64_t>{0, 4, 2, 5}));
-  EXPECT_EQ(sweep.fresh, (std::vector<uint8_t>{0, 1, 0, 1}));
   EXPECT_EQ(sweep.slot_draws[1], 4);
   EXPECT_EQ(sweep.slot_draws[3], 5);
   EXPECT_EQ(sweep.next_trial[0], 6);
@@ -117,7 +114,7 @@ TEST_P(Decide, EndsRowsBelowTheGivenOne) {
 TEST_P(Decide, LooksAtTheListedSlotsAlone) {
   Sweep sweep = decide(waiting(4, 4));
   sweep.slot_trial = {-1, 1, -1, 3};
-  sweep.events[0].metric = 42;  // nobody writes here
+  sweep.reported[0] = 42;  // nobody writes here
   sweep.metrics = {std::nan(""), 0.2, std::nan(""), std::nan("")};
   const DeviceSweep device(*backend_, context_, sweep);
   const DeviceArray<int64_t> occupied(*backend_, context_, {1, 3});
@@ -131,12 +128,52 @@ TEST_P(Decide, LooksAtTheListedSlotsAlone) {
   options.n_occupied = 2;
   backend_->decide(context_, device.view(), options);
   const Sweep after = device.to_host();
-  EXPECT_EQ(after.events[0].metric, 42);
-  EXPECT_EQ(after.events[1].trial, 1);
-  EXPECT_EQ(after.events[1].metric, 0.2);
+  EXPECT_EQ(after.reported[0], 42);
+  EXPECT_EQ(after.reported[1], 0.2);
+  ASSERT_EQ(device.log().size(), 1u);  // trial 1 simply goes on
+  EXPECT_EQ(after.events[3].trial, 3);
   EXPECT_EQ(after.events[3].decision, Decision::kDiverge);
   EXPECT_EQ(after.slot_trial, (std::vector<int64_t>{-1, 1, -1, -1}));
   EXPECT_EQ(after.history.n_reported, (std::vector<int32_t>{0, 1, 0, 1}));
+}
+
+TEST_P(Decide, LogsThoseThatDoNotSimplyGoOnByAscendingSlot) {
+  for (const int64_t n_slots : std::vector<int64_t>{7, 8, 33, 257, pick(5000, 1025)}) {
+    Sweep before = decide(waiting(n_slots + 3, n_slots));
+    for (int64_t slot = 0; slot < n_slots; ++slot) {
+      before.metrics[slot] = slot % 5 == 1 ? std::nan("") : static_cast<double>(slot * 37 % 101);
+      if (slot % 11 == 3) before.n_intervals[before.slot_trial[slot]] = 1;
+    }
+    EarlyTermination policy;
+    policy.kind = PolicyKind::kTruncationSelection;
+    policy.truncation_percentage = 30;
+    const Sweep all = decide(before, policy);
+    const DeviceSweep device(*backend_, context_, before);
+    const int64_t age = 1;
+    DecideOptions options;
+    options.policy = &policy;
+    options.ages = &age;
+    options.n_ages = 1;
+    backend_->decide(context_, device.view(), options);
+    const std::vector<Event> log = device.log();
+    size_t next = 0;
+    for (int64_t slot = 0; slot < n_slots; ++slot) {
+      const Event& event = all.events[slot];
+      ASSERT_TRUE(same_bits<double>({all.reported[slot]}, {event.metric})) << slot;
+      if (event.successor == event.trial) continue;
+      ASSERT_LT(next, log.size());
+      ASSERT_EQ(log[next].slot, slot) << n_slots << " slots";
+      ASSERT_EQ(log[next].trial, event.trial);
+      ASSERT_EQ(log[next].decision, event.decision);
+      ASSERT_EQ(log[next].successor, event.successor);
+      ASSERT_EQ(log[next].verdict.threshold, event.verdict.threshold);
+      ++next;
+    }
+    ASSERT_EQ(next, log.size());
+    ASSERT_GT(next, 1u);
+    ASSERT_LT(next, static_cast<size_t>(n_slots));
+    ASSERT_TRUE(same_bits(device.to_host().reported, all.reported));
+  }
 }
 
 TEST_P(Decide, PolicyStopsBeforeALimitDoes) {

@@ -76,7 +76,6 @@ TEST_P(PopulationBasedTraining, TheWorstTakeOverFromTheBest) {
     EXPECT_EQ(event.verdict.n_compared, 8);
     EXPECT_EQ(event.verdict.n_kept, 6);
     EXPECT_EQ(sweep.history.state[slot], TrialState::kRunning);
-    EXPECT_EQ(sweep.fresh[slot], 0);
   }
   EXPECT_EQ(sweep.slot_trial, before.slot_trial);
   const Sweep minimised = decide(before, Goal::kMinimize);

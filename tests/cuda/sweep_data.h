@@ -85,8 +85,8 @@ struct Sweep {
         n_params(n_params),
         draws(history.n_trials * n_params),
         slot_draws(slot_trial.size() * n_params),
-        fresh(slot_trial.size(), 9),
-        events(slot_trial.size(), {7, 7, 7, 7, 7, {9, 9, 9, 9, 9}, Decision::kExploit}) {}
+        events(slot_trial.size(), {7, 7, 7, 7, 7, {9, 9, 9, 9, 9}, Decision::kExploit}),
+        reported(slot_trial.size(), 9) {}
 
   History history;
   std::vector<int32_t> n_intervals;
@@ -95,8 +95,9 @@ struct Sweep {
   std::vector<int64_t> next_trial;
   int64_t n_params;
   std::vector<double> draws, slot_draws;
-  std::vector<uint8_t> fresh;
+  /// By slot; of one that the log does not have, as of an empty one.
   std::vector<Event> events;
+  std::vector<double> reported;
   // Of policies that explore; what is empty is null in the view.
   int64_t first_trial = 0;
   std::vector<DistributionSpec> specs;
@@ -122,8 +123,9 @@ class DeviceSweep {
         next_trial_(backend, context, sweep.next_trial),
         draws_(backend, context, sweep.draws),
         slot_draws_(backend, context, sweep.slot_draws),
-        fresh_(backend, context, sweep.fresh),
         events_(backend, context, sweep.events),
+        n_events_(backend, context, {9}),
+        reported_(backend, context, sweep.reported),
         specs_(backend, context, sweep.specs),
         changeable_(backend, context, sweep.changeable),
         cohort_(backend, context, sweep.cohort) {}
@@ -141,8 +143,9 @@ class DeviceSweep {
     view.n_params = sweep_.n_params;
     view.draws = draws_.data();
     view.slot_draws = slot_draws_.data();
-    view.fresh = fresh_.data();
     view.events = events_.data();
+    view.n_events = n_events_.data();
+    view.reported = reported_.data();
     view.first_trial = sweep_.first_trial;
     if (!sweep_.specs.empty()) view.specs = specs_.data();
     if (!sweep_.changeable.empty()) view.changeable = changeable_.data();
@@ -164,9 +167,16 @@ class DeviceSweep {
     sweep.next_trial = next_trial_.to_host();
     sweep.draws = draws_.to_host();
     sweep.slot_draws = slot_draws_.to_host();
-    sweep.fresh = fresh_.to_host();
-    sweep.events = events_.to_host();
+    sweep.reported = reported_.to_host();
+    sweep.events.assign(sweep.slot_trial.size(), Event());
+    for (const Event& event : log()) sweep.events[event.slot] = event;
     return sweep;
+  }
+  /// The events of the last decision.
+  std::vector<Event> log() const {
+    std::vector<Event> events = events_.to_host();
+    events.resize(n_events_.to_host()[0]);
+    return events;
   }
 
  private:
@@ -179,14 +189,15 @@ class DeviceSweep {
   DeviceArray<double> metrics_;
   DeviceArray<int64_t> next_trial_;
   DeviceArray<double> draws_, slot_draws_;
-  DeviceArray<uint8_t> fresh_;
   DeviceArray<Event> events_;
+  DeviceArray<int64_t> n_events_;
+  DeviceArray<double> reported_;
   DeviceArray<DistributionSpec> specs_;
   DeviceArray<uint8_t> changeable_;
   DeviceArray<int32_t> cohort_;
 };
 
-/// Decides the interval that the sweep's metrics report, on a copy in the backend's memory.
+/// Decides the interval that the sweep's metrics report, on a copy in the backend's memory, and logs everyone.
 inline Sweep decide_on(const Backend& backend, const Context& context, Goal goal, const EarlyTermination& policy,
                        const Sweep& sweep, int64_t abort_below = 0, const BracketPlan* brackets = nullptr) {
   const DeviceSweep device(backend, context, sweep);
@@ -202,6 +213,7 @@ inline Sweep decide_on(const Backend& backend, const Context& context, Goal goal
   options.ages = ages.data();
   options.n_ages = static_cast<int64_t>(ages.size());
   options.abort_below = abort_below;
+  options.log_everyone = true;
   backend.decide(context, device.view(), options);
   return device.to_host();
 }
