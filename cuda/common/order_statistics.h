@@ -3,9 +3,11 @@
 #include <thrust/sort.h>
 
 #include <algorithm>
+#include <cmath>
 #include <cstdint>
 
 #include "cuda/common/execution.h"
+#include "cuda/common/marks.h"
 #include "cuda/common/math.h"
 
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
@@ -26,14 +28,14 @@ struct OrderStatistics {
   double upper;
 };
 
+#ifdef __CUDACC__
+
 template <class Score>
 struct WriteScore {
   Score score;
   double* scores;
   LOCKSTEP_HD void operator()(int64_t i) const { scores[i] = score(i); }
 };
-
-#ifdef __CUDACC__
 
 template <class Ranks>
 struct PickRanks {
@@ -108,26 +110,92 @@ inline void select_ranks(double* values, int64_t n, RankPair ranks, OrderStatist
 
 #endif
 
+#ifndef __CUDACC__
+
+/// Where two neighbouring order statistics are most likely found: in [low, high].
+struct Bracket {
+  double low;
+  double high;
+};
+
+/// From a sample of at least kFewest of the scores that count; none where these are few.
+template <class Score, class Ranks>
+bool bracket_of_sample(int64_t n, const Score& score, const Ranks& ranks, Bracket& bracket) {
+  constexpr int64_t kSample = 1024;
+  constexpr int64_t kFewest = 256;
+  if (n <= 4 * kSample) return false;
+  double sample[kSample];
+  int64_t size = 0;
+  for (int64_t i = 0; i < kSample; ++i) {
+    const double value = score(i * n / kSample);
+    sample[size] = value;
+    size += value < kLeftOut ? 1 : 0;
+  }
+  if (size < kFewest) return false;
+  const auto margin = static_cast<int64_t>(2 * std::sqrt(static_cast<double>(size)));  // four standard deviations
+  const int64_t at = ranks(size).lower;
+  const int64_t low_at = std::max<int64_t>(at - margin, 0);
+  const int64_t high_at = std::min<int64_t>(at + margin, size);
+  std::nth_element(sample, sample + low_at, sample + size);
+  bracket.low = low_at > 0 ? sample[low_at] : -kInfinity;
+  if (high_at < size) std::nth_element(sample + low_at, sample + high_at, sample + size);
+  bracket.high = high_at < size ? sample[high_at] : kLargestDouble;
+  return true;
+}
+
+/// How many scores count, and how many of them are below and within a bracket, which are copied to `within`.
+struct Bracketed {
+  int64_t n_compared = 0;
+  int64_t n_below = 0;
+  int64_t n_within = 0;
+};
+
+template <class Score>
+Bracketed copy_bracketed(int64_t n, const Score& score, const Bracket& bracket, double* within) {
+  // In parts, so that what is computed of all is computed in vector registers, and few are then picked.
+  constexpr int64_t kPart = 512;
+  double values[kPart];
+  uint8_t is_within[kPart];
+  Bracketed found;
+  for (int64_t begin = 0; begin < n; begin += kPart) {
+    const int64_t size = std::min(kPart, n - begin);
+    for (int64_t i = 0; i < size; ++i) values[i] = score(begin + i);
+    for (int64_t i = 0; i < size; ++i) {
+      found.n_compared += values[i] < kLeftOut ? 1 : 0;
+      found.n_below += values[i] < bracket.low ? 1 : 0;
+    }
+    for (int64_t i = 0; i < size; ++i) is_within[i] = (values[i] >= bracket.low) & (values[i] <= bracket.high) ? 1 : 0;
+    for_each_mark(is_within, size, [&](int64_t i) { within[found.n_within++] = values[i]; });
+  }
+  return found;
+}
+
+#endif
+
 /// Writes to `out`, in device memory, what `ranks(n_compared)` asks for of the scores `score(i)`, i in [0, n), that are not
 /// kLeftOut: only n_compared where there is none. Equal bits on every backend: a radix sort on a device, a selection on the
 /// host. `workspace` is [n] in device memory.
 template <class Score, class Ranks>
 void order_statistics(const Context& context, int64_t n, const Score& score, const Ranks& ranks, double* workspace,
                       OrderStatistics* out) {
-  for_each_index(context, n, WriteScore<Score>{score, workspace});
 #ifdef __CUDACC__
+  for_each_index(context, n, WriteScore<Score>{score, workspace});
   ThrustAllocator allocator(context);
   thrust::sort(thrust_policy(context, allocator), workspace, workspace + n);
   for_each_index(context, 1, PickRanks<Ranks>{ranks, workspace, n, out});
 #else
-  OrderStatistics statistics = {0, 0, 0};
-  for (int64_t i = 0; i < n; ++i) {
-    const double value = workspace[i];
-    workspace[statistics.n_compared] = value;
-    statistics.n_compared += value < kLeftOut ? 1 : 0;
+  (void)context;
+  const Bracket all = {-kInfinity, kLargestDouble};
+  Bracket bracket = all;
+  const bool is_sampled = bracket_of_sample(n, score, ranks, bracket);
+  Bracketed found = copy_bracketed(n, score, bracket, workspace);
+  RankPair pair = found.n_compared > 0 ? ranks(found.n_compared) : RankPair{0, 0};
+  if (is_sampled && (pair.lower < found.n_below || pair.upper >= found.n_below + found.n_within)) {
+    found = copy_bracketed(n, score, all, workspace);
   }
-  if (statistics.n_compared > 0) {
-    select_ranks(workspace, statistics.n_compared, ranks(statistics.n_compared), statistics);
+  OrderStatistics statistics = {found.n_compared, 0, 0};
+  if (found.n_compared > 0) {
+    select_ranks(workspace, found.n_within, {pair.lower - found.n_below, pair.upper - found.n_below}, statistics);
   }
   *out = statistics;
 #endif

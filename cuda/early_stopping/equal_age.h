@@ -29,8 +29,8 @@ struct JudgeAtAge {
   LOCKSTEP_HD void operator()(int64_t, Event& event) const {
     const OrderStatistics& compared = statistics[event.interval];
     if (compared.n_compared == 0) return;
-    const bool counts_itself = rule.score_at(history, event.trial, event.interval) < kLeftOut;
-    if (compared.n_compared == 1 && counts_itself) return;
+    // The one is the trial itself.
+    if (compared.n_compared == 1 && rule.score_at(history, event.trial, event.interval) < kLeftOut) return;
     rule.judge(history.last_best[event.trial], compared, event.verdict);
     if (event.verdict.stop) event.decision = Decision::kStop;
   }

@@ -102,7 +102,7 @@ void rank_groups(const Context& context, Contestant* contestants, GroupSpan* spa
         std::sort(begin, best_end, IsRankedHigher());
       }
       Contestant* const last_kept = end - cut.n_worst - 1;
-      if (cut.n_worst > 0 && last_kept >= best_end) std::nth_element(best_end, last_kept, end, IsRankedHigher());
+      if (last_kept >= best_end) std::nth_element(best_end, last_kept, end, IsRankedHigher());
     }
     std::fill(spans + first, spans + (end - contestants), GroupSpan{first, size});
     first = end - contestants;

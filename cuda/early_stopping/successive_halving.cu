@@ -25,12 +25,12 @@ struct RungGroups {
   LOCKSTEP_HD int64_t rung_number(const Bracket& bracket, int64_t age) const {
     return rung_at(age, plan.first_rung[bracket.kind], plan.reduction_factor, plan.n_rungs[bracket.kind]);
   }
-  /// The best of the `n` that are there that go on.
+  /// All but the best of the `n` that are there end.
   LOCKSTEP_HD GroupCuts operator()(int64_t n, const Contestant& one) const {
     const Bracket bracket = bracket_of(plan, one.trial);
     const int64_t n_kept =
         survivors(bracket.n_trials, plan.reduction_factor, rung_number(bracket, one.group % n_ages));
-    return {n_kept < n ? n_kept : n, 0};
+    return {0, n_kept < n ? n - n_kept : 0};
   }
 };
 
@@ -63,7 +63,7 @@ struct JudgeAtRung {
     const GroupSpan span = spans[i];
     Verdict verdict;
     if (span.n > 1) {
-      const int64_t n_kept = groups(span.n, one).n_best;
+      const int64_t n_kept = span.n - groups(span.n, one).n_worst;
       verdict.judged = 1;
       verdict.stop = i - span.first >= n_kept ? 1 : 0;
       verdict.value = metric_of(goal, one.score);

@@ -8,50 +8,100 @@
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 namespace {
 
-struct RecordSlot {
-  Goal goal;
-  SweepView sweep;
-  OccupiedSlots slots;
+/// A trial's best score and average so far.
+struct Standing {
+  double best;
+  double mean;
+};
 
-  LOCKSTEP_HD void operator()(int64_t i) const {
-    const int64_t slot = slots(i);
-    const int64_t trial = sweep.slot_trial[slot];
+/// After its first `n` reports and one more.
+LOCKSTEP_HD inline Standing after_report(const Standing& before, int64_t n, double score) {
+  if (n == 0) return {score, score};
+  // Comparisons instead of fmin and fmax, which are calls on a host: no score is a NaN.
+  const double best = before.best > score ? before.best : score;
+  const double count = static_cast<double>(n + 1);
+  // Each part divided on its own: the difference of two finite scores may overflow. No average is above the best,
+  // whatever the rounding: a trial alone must never be worse than its own median.
+  const double average = before.mean + (score / count - before.mean / count);
+  const bool is_worst = (before.mean == kWorstScore) | (score == kWorstScore);
+  return {best, is_worst ? kWorstScore : average < best ? average : best};
+}
+
+struct RecordReports {
+  Goal goal;
+  SweepView view;
+
+  LOCKSTEP_HD const SweepView& sweep() const { return view; }
+
+  LOCKSTEP_HD void one(int64_t, int64_t slot) const {
+    const int64_t trial = view.slot_trial[slot];
     if (trial < 0) return;
-    const HistoryView& history = sweep.history;
+    const HistoryView& history = view.history;
     const int64_t n = history.n_reported[trial];
     // No room for it: the caller's mistake, which must not reach another trial's place.
     if (n >= history.n_intervals) return;
-    const double score = score_of(goal, sweep.metrics[slot]);
-    double best = score;
-    double mean = score;
-    if (n > 0) {
-      // Comparisons instead of fmin and fmax, which are calls on a host: no score is a NaN.
-      const double best_before = history.last_best[trial];
-      best = best_before > score ? best_before : score;
-      const double before = history.last_mean[trial];
-      const double count = static_cast<double>(n + 1);
-      // Each part divided on its own: the difference of two finite scores may overflow. No average is above the best,
-      // whatever the rounding: a trial alone must never be worse than its own median.
-      const double average = before + (score / count - before / count);
-      const bool is_worst = (before == kWorstScore) | (score == kWorstScore);
-      mean = is_worst ? kWorstScore : average < best ? average : best;
-    }
+    const double score = score_of(goal, view.metrics[slot]);
+    const bool has_mean = history.last_mean != nullptr;
+    const Standing now =
+        after_report({n > 0 ? history.last_best[trial] : 0, n > 0 && has_mean ? history.last_mean[trial] : 0}, n, score);
     const int64_t at = n * history.n_trials + trial;
     if (history.score) history.score[at] = score;
-    if (history.best_score) history.best_score[at] = best;
-    if (history.mean_score) history.mean_score[at] = mean;
-    history.last_best[trial] = best;
-    history.last_mean[trial] = mean;
+    if (history.best_score) history.best_score[at] = now.best;
+    if (history.mean_score) history.mean_score[at] = now.mean;
+    history.last_best[trial] = now.best;
+    if (has_mean) history.last_mean[trial] = now.mean;
     history.n_reported[trial] = static_cast<int32_t>(n + 1);
     if (score == kWorstScore) history.state[trial] = TrialState::kDiverged;
+  }
+
+  LOCKSTEP_HD void run(int64_t, const SlotRun& run) const {
+    const HistoryView& history = view.history;
+    const int64_t n = run.n_reported;
+    if (n >= history.n_intervals) return;
+    // By way of the stack, so that no column may be thought to overlap another.
+    double score[kSlotsPerIndex];
+    double best[kSlotsPerIndex];
+    double mean[kSlotsPerIndex];
+    const double* const metrics = view.metrics + run.slot;
+    const double* const last_best = history.last_best + run.trial;
+    const double* const last_mean = history.last_mean ? history.last_mean + run.trial : nullptr;
+    int64_t n_worst = 0;
+    for (int64_t i = 0; i < run.size; ++i) {
+      score[i] = score_of(goal, metrics[i]);
+      n_worst += score[i] == kWorstScore ? 1 : 0;
+    }
+    if (last_mean) {
+      for (int64_t i = 0; i < run.size; ++i) {
+        const Standing now = after_report({last_best[i], last_mean[i]}, n, score[i]);
+        best[i] = now.best;
+        mean[i] = now.mean;
+      }
+    } else {
+      for (int64_t i = 0; i < run.size; ++i) best[i] = after_report({last_best[i], 0}, n, score[i]).best;
+    }
+    const int64_t at = n * history.n_trials + run.trial;
+    copy(score, run.size, history.score ? history.score + at : nullptr);
+    copy(best, run.size, history.best_score ? history.best_score + at : nullptr);
+    if (last_mean) copy(mean, run.size, history.mean_score ? history.mean_score + at : nullptr);
+    copy(best, run.size, history.last_best + run.trial);
+    if (last_mean) copy(mean, run.size, history.last_mean + run.trial);
+    for (int64_t i = 0; i < run.size; ++i) history.n_reported[run.trial + i] = static_cast<int32_t>(n + 1);
+    if (n_worst == 0) return;
+    for (int64_t i = 0; i < run.size; ++i) {
+      if (score[i] == kWorstScore) history.state[run.trial + i] = TrialState::kDiverged;
+    }
+  }
+
+  LOCKSTEP_HD static void copy(const double* from, int64_t n, double* to) {
+    if (!to) return;
+    for (int64_t i = 0; i < n; ++i) to[i] = from[i];
   }
 };
 
 }  // namespace
 
 void record_metrics(const Context& context, const SweepView& sweep, const DecideOptions& options) {
-  const OccupiedSlots slots(sweep, options);
-  for_each_index(context, slots.n, RecordSlot{options.goal, sweep, slots});
+  visit_slots(context, OccupiedSlots(sweep, options), RecordReports{options.goal, sweep});
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

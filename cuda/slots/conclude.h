@@ -36,12 +36,12 @@ struct DecideSlot {
   int64_t abort_below;
   Rule rule;
 
-  LOCKSTEP_HD Event operator()(int64_t slot, int64_t trial, double metric) const {
+  LOCKSTEP_HD Event operator()(int64_t slot, int64_t trial, int64_t interval, double metric) const {
     const HistoryView& history = sweep.history;
     Event event;
     event.slot = static_cast<int32_t>(slot);
     event.trial = static_cast<int32_t>(trial);
-    event.interval = history.n_reported[trial];
+    event.interval = static_cast<int32_t>(interval);
     event.metric = metric;
     event.verdict.value = metric_of(goal, history.last_best[trial]);
     if (!is_finite(metric)) {
@@ -59,26 +59,39 @@ struct DecideSlot {
 
 /// Marks the slots that the log has an event of, and takes the metrics off.
 template <class Rule>
-struct MarkSlot {
+struct MarkSlots {
   DecideSlot<Rule> decide;
-  OccupiedSlots slots;
   bool is_empty_logged;
   bool is_everyone_logged;
-  uint8_t* is_logged;  ///< [slots.n]
+  uint8_t* is_logged;  ///< by occupied slot
 
-  LOCKSTEP_HD void operator()(int64_t i) const {
-    const SweepView& sweep = decide.sweep;
-    const int64_t slot = slots(i);
-    const int64_t trial = sweep.slot_trial[slot];
-    const double metric = sweep.metrics[slot];
-    sweep.metrics[slot] = kNaN;
-    sweep.reported[slot] = metric;
+  LOCKSTEP_HD const SweepView& sweep() const { return decide.sweep; }
+
+  LOCKSTEP_HD void one(int64_t i, int64_t slot) const {
+    const int64_t trial = sweep().slot_trial[slot];
+    const double metric = sweep().metrics[slot];
+    sweep().metrics[slot] = kNaN;
+    sweep().reported[slot] = metric;
     bool logged = is_empty_logged;
-    if (trial >= 0) {
-      const Event event = decide(slot, trial, metric);
-      logged = is_everyone_logged | (event.decision != Decision::kContinue) | (event.verdict.is_undefined != 0);
-    }
+    if (trial >= 0) logged = has_event(decide(slot, trial, sweep().history.n_reported[trial], metric));
     is_logged[i] = logged ? 1 : 0;
+  }
+
+  LOCKSTEP_HD void run(int64_t begin, const SlotRun& run) const {
+    // By way of the stack, so that no column may be thought to overlap another.
+    double metric[kSlotsPerIndex];
+    uint8_t logged[kSlotsPerIndex];
+    for (int64_t i = 0; i < run.size; ++i) metric[i] = sweep().metrics[run.slot + i];
+    for (int64_t i = 0; i < run.size; ++i) sweep().reported[run.slot + i] = metric[i];
+    for (int64_t i = 0; i < run.size; ++i) sweep().metrics[run.slot + i] = kNaN;
+    for (int64_t i = 0; i < run.size; ++i) {
+      logged[i] = has_event(decide(run.slot + i, run.trial + i, run.n_reported, metric[i])) ? 1 : 0;
+    }
+    for (int64_t i = 0; i < run.size; ++i) is_logged[begin + i] = logged[i];
+  }
+
+  LOCKSTEP_HD bool has_event(const Event& event) const {
+    return is_everyone_logged | (event.decision != Decision::kContinue) | (event.verdict.is_undefined != 0);
   }
 };
 
@@ -96,7 +109,7 @@ struct ConcludeSlot {
     Event event;
     event.slot = static_cast<int32_t>(slot);
     if (trial >= 0) {
-      event = decide(slot, trial, sweep.reported[slot]);
+      event = decide(slot, trial, sweep.history.n_reported[trial], sweep.reported[slot]);
       if (!goes_on(event.decision)) sweep.slot_trial[slot] = -1;
       sweep.history.state[trial] = state_after(event.decision);
     }
@@ -114,8 +127,8 @@ void conclude(const Context& context, const SweepView& sweep, const DecideOption
   const DeviceBuffer<uint8_t> is_logged(context, sweep.n_slots);
   const DeviceBuffer<int64_t> logged(context, sweep.n_slots);
   const DecideSlot<Rule> decide = {options.goal, sweep, options.abort_below, rule};
-  for_each_index(context, slots.n,
-                 MarkSlot<Rule>{decide, slots, starts_trials(sweep, options), options.log_everyone, is_logged.data()});
+  visit_slots(context, slots,
+              MarkSlots<Rule>{decide, starts_trials(sweep, options), options.log_everyone, is_logged.data()});
   list_marked(context, is_logged.data(), slots.n, logged.data(), sweep.n_events);
   for_each_event(context, sweep, ConcludeSlot<Rule>{decide, slots, logged.data()});
 }

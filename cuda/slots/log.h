@@ -4,9 +4,8 @@
 #include <thrust/iterator/transform_iterator.h>
 #include <thrust/scan.h>
 
-#include <cstring>
-
 #include "cuda/common/execution.h"
+#include "cuda/common/marks.h"
 
 /// The log of an interval: which slots have an event, and work on those events alone. Their number is in device memory,
 /// and nobody waits for it.
@@ -50,20 +49,7 @@ inline void list_marked(const Context& context, const uint8_t* marks, int64_t n,
 #else
   (void)context;
   int64_t listed = 0;
-  int64_t i = 0;
-  // Most are 0: eight at a time.
-  for (; i + 8 <= n; i += 8) {
-    uint64_t eight = 0;
-    std::memcpy(&eight, marks + i, sizeof(eight));
-    if (eight == 0) continue;
-    for (int64_t k = i; k < i + 8; ++k) {
-      list[listed] = k;
-      listed += marks[k];
-    }
-  }
-  for (; i < n; ++i) {
-    if (marks[i]) list[listed++] = i;
-  }
+  for_each_mark(marks, n, [&](int64_t i) { list[listed++] = i; });
   *n_listed = listed;
 #endif
 }

@@ -2,7 +2,7 @@
 
 #include <lockstep/backend.h>
 
-#include "cuda/common/macros.h"
+#include "cuda/common/execution.h"
 
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 
@@ -16,5 +16,57 @@ struct OccupiedSlots {
 
   LOCKSTEP_HD int64_t operator()(int64_t i) const { return slots ? slots[i] : i; }
 };
+
+/// Neighbouring slots whose trials are neighbouring rows, all of which have reported as often.
+struct SlotRun {
+  int64_t slot;
+  int64_t trial;
+  int64_t size;
+  int64_t n_reported;
+};
+
+/// Slots that one index looks at: on the host many, as trials that are started together make runs, which a host works
+/// through as columns.
+#ifdef __CUDACC__
+constexpr int64_t kSlotsPerIndex = 1;
+#else
+constexpr int64_t kSlotsPerIndex = 256;
+#endif
+
+/// Whether slots [begin, end) of the occupied ones are a run.
+LOCKSTEP_HD inline bool find_run(const SweepView& sweep, const OccupiedSlots& slots, int64_t begin, int64_t end, SlotRun& run) {
+  const int64_t size = end - begin;
+  const int64_t slot = slots(begin);
+  const int64_t trial = sweep.slot_trial[slot];
+  if (size < 2 || trial < 0 || trial + size > sweep.history.n_trials || slots(end - 1) != slot + size - 1) return false;
+  const int64_t* const trials = sweep.slot_trial + slot;
+  const int32_t* const reported = sweep.history.n_reported + trial;
+  int64_t n_others = 0;
+  for (int64_t i = 0; i < size; ++i) n_others += trials[i] != trial + i ? 1 : 0;
+  for (int64_t i = 0; i < size; ++i) n_others += reported[i] != reported[0] ? 1 : 0;
+  run = {slot, trial, size, reported[0]};
+  return n_others == 0;
+}
+
+template <class Work>
+struct VisitSlots {
+  OccupiedSlots slots;
+  Work work;
+
+  LOCKSTEP_HD void operator()(int64_t part) const {
+    const int64_t begin = part * kSlotsPerIndex;
+    const int64_t end = begin + kSlotsPerIndex < slots.n ? begin + kSlotsPerIndex : slots.n;
+    SlotRun run;
+    if (find_run(work.sweep(), slots, begin, end, run)) return work.run(begin, run);
+    for (int64_t i = begin; i < end; ++i) work.one(i, slots(i));
+  }
+};
+
+/// Visits every occupied slot, in any order: by `work.run(begin, run)` runs that begin at the begin-th of them, and by
+/// `work.one(i, slot)` the others. `work.sweep()` is the sweep.
+template <class Work>
+void visit_slots(const Context& context, const OccupiedSlots& slots, const Work& work) {
+  for_each_index(context, (slots.n + kSlotsPerIndex - 1) / kSlotsPerIndex, VisitSlots<Work>{slots, work});
+}
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

@@ -30,7 +30,7 @@ struct HistoryView {
   double* best_score = nullptr;   ///< best score over 1..n
   double* mean_score = nullptr;   ///< average score over 1..n
   double* last_best = nullptr;    ///< [n_trials] best score so far
-  double* last_mean = nullptr;    ///< [n_trials] average score so far; of one that ended, its last
+  double* last_mean = nullptr;    ///< [n_trials] average score so far; of one that ended, its last; kept with mean_score
   int32_t* n_reported = nullptr;  ///< [n_trials] intervals reported so far
   TrialState* state = nullptr;    ///< [n_trials]
 };

@@ -61,7 +61,7 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
       best_score_(backend, context, matrix_size(kept_by(policy.kind).best_score, n_intervals.size(), longest(n_intervals))),
       mean_score_(backend, context, matrix_size(kept_by(policy.kind).mean_score, n_intervals.size(), longest(n_intervals))),
       last_best_(backend, context, n_intervals.size()),
-      last_mean_(backend, context, n_intervals.size()),
+      last_mean_(backend, context, kept_by(policy.kind).mean_score ? n_intervals.size() : 0),
       n_reported_(backend, context, n_intervals.size()),
       state_(backend, context, n_intervals.size()),
       n_intervals_(backend, context, n_intervals.size()),
@@ -171,8 +171,8 @@ void Decisions::look_ahead(std::span<const Event> events) {
   for (size_t age = 1; age < n_at_age_.size(); ++age) {
     if (n_at_age_[age] > 0) ages_.push_back(static_cast<int64_t>(age));
   }
-  // By halves, so that writing the list costs less than what it saves.
-  if (n_waiting_ == 0 && n_empty_ > 0 && 2 * n_empty_ >= static_cast<int64_t>(occupied_.size())) leave_out_empty_slots();
+  // Not one by one, so that writing the list costs less than what it saves.
+  if (n_waiting_ == 0 && n_empty_ > 0 && 8 * n_empty_ >= static_cast<int64_t>(occupied_.size())) leave_out_empty_slots();
 }
 
 void Decisions::leave_out_empty_slots() {
