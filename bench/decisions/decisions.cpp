@@ -66,19 +66,38 @@ int main(int argc, char** argv) {
       Decisions decisions(host_backend(), context, spec.objective.goal, spec.early_termination, configurations, lengths,
                           n_trials, brackets, population);
       decisions.fill();
+      std::vector<uint8_t> has_ended(static_cast<size_t>(n_trials), 0);
+      std::vector<int32_t> live;
+      int64_t n_left = n_trials;
       for (int64_t n = 0; n < n_intervals; ++n) {
-        std::copy_n(curves.data() + n * n_trials, n_trials, decisions.metrics());
-        look(decisions.decide(0));
+        // What an executor would do. Rows are slots here, as all start together.
+        const double* const metrics = curves.data() + n * n_trials;
+        if (live.empty()) {
+          std::copy_n(metrics, n_trials, decisions.metrics());
+        } else {
+          for (const int32_t slot : live) decisions.metrics()[slot] = metrics[slot];
+        }
+        for (const Event& event : decisions.decide(0).events) {
+          has_ended[static_cast<size_t>(event.slot)] = event.successor == event.trial ? 0 : 1;
+          n_left -= event.successor == event.trial ? 0 : 1;
+        }
+        // Few are reported one by one, from a list that is made anew when it is twice too long.
+        if (8 * n_left < n_trials && (live.empty() || 2 * n_left < static_cast<int64_t>(live.size()))) {
+          live.clear();
+          for (int64_t slot = 0; slot < n_trials; ++slot) {
+            if (!has_ended[static_cast<size_t>(slot)]) live.push_back(static_cast<int32_t>(slot));
+          }
+        }
+        look(n_left);
       }
     };
     int64_t n_running = n_trials;
     int64_t n_decisions = 0;
-    run([&](const DecisionLog& log) {
+    run([&](int64_t n_left) {
       n_decisions += n_running;
-      n_running -= std::count_if(log.events.begin(), log.events.end(),
-                                 [](const Event& event) { return event.successor != event.trial; });
+      n_running = n_left;
     });
-    bench::print_rates(bench::repeat(min_seconds, [&] { run([](const DecisionLog&) {}); }), n_decisions);
+    bench::print_rates(bench::repeat(min_seconds, [&] { run([](int64_t) {}); }), n_decisions);
   } catch (const std::exception& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return 1;

@@ -15,6 +15,21 @@ struct BanditRule {
 
   LOCKSTEP_HD RankPair operator()(int64_t n_compared) const { return {n_compared - 1, n_compared - 1}; }
 
+  /// In the metric's own sign: the worst that is within the slack.
+  LOCKSTEP_HD double threshold(double best) const {
+    if (goal == Goal::kMaximize) return is_ratio ? best / (1 + slack) : best - slack;
+    return is_ratio ? best * (1 + slack) : best + slack;
+  }
+
+  LOCKSTEP_HD bool is_undefined(double best) const { return is_ratio && best <= 0; }
+
+  LOCKSTEP_HD double cut(const OrderStatistics& compared) const {
+    if (compared.upper == kWorstScore) return kWorstScore;
+    const double best = metric_of(goal, compared.upper);
+    if (is_undefined(best)) return kInfinity;
+    return goal == Goal::kMaximize ? threshold(best) : 0.0 - threshold(best);
+  }
+
   LOCKSTEP_HD void judge(double, const OrderStatistics& compared, Verdict& verdict) const {
     const double best_score = compared.upper;
     if (best_score == kWorstScore) return;  // all have diverged
@@ -22,15 +37,10 @@ struct BanditRule {
     verdict.judged = 1;
     verdict.best = best;
     verdict.threshold = best;
-    verdict.is_undefined = is_ratio && best <= 0 ? 1 : 0;
+    verdict.is_undefined = is_undefined(best) ? 1 : 0;
     if (verdict.is_undefined) return;  // for the caller to refuse
-    if (goal == Goal::kMaximize) {
-      verdict.threshold = is_ratio ? best / (1 + slack) : best - slack;
-      verdict.stop = verdict.value < verdict.threshold ? 1 : 0;
-    } else {
-      verdict.threshold = is_ratio ? best * (1 + slack) : best + slack;
-      verdict.stop = verdict.value > verdict.threshold ? 1 : 0;
-    }
+    verdict.threshold = threshold(best);
+    verdict.stop = goal == Goal::kMaximize ? verdict.value < verdict.threshold : verdict.value > verdict.threshold;
   }
 };
 

@@ -20,11 +20,24 @@ struct ScoreAtAge {
   LOCKSTEP_HD double operator()(int64_t trial) const { return rule.score_at(history, trial, age); }
 };
 
+/// Those below the cut have an event.
+struct BelowCut {
+  double cut;
+  bool is_known;
+  LOCKSTEP_HD bool operator()(int64_t, double best_score) const { return best_score < cut; }
+};
+
 template <class Rule>
 struct JudgeAtAge {
   Rule rule;
   HistoryView history;
   const OrderStatistics* statistics;  ///< [n_intervals + 1] by age
+
+  /// Not known where a single one is compared: it may be the trial itself.
+  LOCKSTEP_HD BelowCut at(int64_t interval) const {
+    const OrderStatistics compared = statistics[interval];
+    return {compared.n_compared > 1 ? rule.cut(compared) : kWorstScore, compared.n_compared != 1};
+  }
 
   LOCKSTEP_HD void operator()(int64_t, Event& event) const {
     const OrderStatistics& compared = statistics[event.interval];
@@ -39,6 +52,7 @@ struct JudgeAtAge {
 /// Judges the trials in the slots and concludes the interval. A `Rule` has, for host and device,
 ///   double score_at(history, trial, age): what `trial` brings to a comparison at that age, or kLeftOut;
 ///   RankPair operator()(n_compared): which of the scores it wants to know;
+///   double cut(statistics): the score below which a trial's best so far has it stopped, or something else to say;
 ///   void judge(best_score, statistics, verdict): the verdict on a trial with this best score so far, its `value` set.
 template <class Rule>
 void judge_at_equal_age(const Context& context, const SweepView& sweep, const DecideOptions& options, const Rule& rule) {

@@ -30,11 +30,16 @@ struct MedianRule {
 
   LOCKSTEP_HD RankPair operator()(int64_t n_compared) const { return {(n_compared - 1) / 2, n_compared / 2}; }
 
-  LOCKSTEP_HD void judge(double best_score, const OrderStatistics& averages, Verdict& verdict) const {
+  /// The median.
+  LOCKSTEP_HD double cut(const OrderStatistics& averages) const {
     const double lower = averages.lower;
     const double upper = averages.upper;
     // Equal ones give themselves, exactly; halves first, as the sum may overflow.
-    const double median = lower == upper ? lower : 0.5 * lower + 0.5 * upper;
+    return lower == upper ? lower : 0.5 * lower + 0.5 * upper;
+  }
+
+  LOCKSTEP_HD void judge(double best_score, const OrderStatistics& averages, Verdict& verdict) const {
+    const double median = cut(averages);
     verdict.judged = 1;
     verdict.stop = best_score < median ? 1 : 0;
     verdict.threshold = metric_of(goal, median);

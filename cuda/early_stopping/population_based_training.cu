@@ -81,9 +81,16 @@ struct JudgeMember {
 };
 
 struct TakeOver {
+  struct Changes {
+    const int32_t* sources;
+    bool is_known = true;
+    LOCKSTEP_HD bool operator()(int64_t slot, double) const { return sources[slot] >= 0; }
+  };
+
   const Verdict* verdicts;
   const int32_t* sources;
 
+  LOCKSTEP_HD Changes at(int64_t) const { return {sources}; }
   LOCKSTEP_HD void operator()(int64_t slot, Event& event) const {
     if (verdicts[slot].judged) event.verdict = verdicts[slot];
     if (sources[slot] < 0) return;

@@ -20,8 +20,10 @@ struct TruncationRule {
     return {n_lowest, n_lowest};
   }
 
+  LOCKSTEP_HD double cut(const OrderStatistics& compared) const { return compared.upper; }
+
   LOCKSTEP_HD void judge(double best_score, const OrderStatistics& compared, Verdict& verdict) const {
-    const double lowest_kept = compared.upper;
+    const double lowest_kept = cut(compared);
     verdict.judged = 1;
     verdict.stop = best_score < lowest_kept ? 1 : 0;
     verdict.threshold = metric_of(goal, lowest_kept);

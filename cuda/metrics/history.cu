@@ -65,10 +65,11 @@ struct RecordReports {
     const double* const metrics = view.metrics + run.slot;
     const double* const last_best = history.last_best + run.trial;
     const double* const last_mean = history.last_mean ? history.last_mean + run.trial : nullptr;
+    const int64_t* const trials = view.slot_trial + run.slot;
     int64_t n_worst = 0;
     for (int64_t i = 0; i < run.size; ++i) {
       score[i] = score_of(goal, metrics[i]);
-      n_worst += score[i] == kWorstScore ? 1 : 0;
+      n_worst += (score[i] == kWorstScore) & (trials[i] >= 0) ? 1 : 0;
     }
     if (last_mean) {
       for (int64_t i = 0; i < run.size; ++i) {
@@ -80,21 +81,30 @@ struct RecordReports {
       for (int64_t i = 0; i < run.size; ++i) best[i] = after_report({last_best[i], 0}, n, score[i]).best;
     }
     const int64_t at = n * history.n_trials + run.trial;
-    copy(score, run.size, history.score ? history.score + at : nullptr);
-    copy(best, run.size, history.best_score ? history.best_score + at : nullptr);
-    if (last_mean) copy(mean, run.size, history.mean_score ? history.mean_score + at : nullptr);
-    copy(best, run.size, history.last_best + run.trial);
-    if (last_mean) copy(mean, run.size, history.last_mean + run.trial);
-    for (int64_t i = 0; i < run.size; ++i) history.n_reported[run.trial + i] = static_cast<int32_t>(n + 1);
+    write(run, score, history.score ? history.score + at : nullptr);
+    write(run, best, history.best_score ? history.best_score + at : nullptr);
+    write(run, best, history.last_best + run.trial);
+    if (last_mean) {
+      write(run, mean, history.mean_score ? history.mean_score + at : nullptr);
+      write(run, mean, history.last_mean + run.trial);
+    }
+    int32_t* const reported = history.n_reported + run.trial;
+    for (int64_t i = 0; i < run.size; ++i) reported[i] = trials[i] >= 0 ? static_cast<int32_t>(n + 1) : reported[i];
     if (n_worst == 0) return;
     for (int64_t i = 0; i < run.size; ++i) {
-      if (score[i] == kWorstScore) history.state[run.trial + i] = TrialState::kDiverged;
+      if ((score[i] == kWorstScore) & (trials[i] >= 0)) history.state[run.trial + i] = TrialState::kDiverged;
     }
   }
 
-  LOCKSTEP_HD static void copy(const double* from, int64_t n, double* to) {
+  /// Rows that are in none of the run's slots, and perhaps in others, keep what they have.
+  LOCKSTEP_HD void write(const SlotRun& run, const double* from, double* to) const {
     if (!to) return;
-    for (int64_t i = 0; i < n; ++i) to[i] = from[i];
+    if (run.n_empty == 0) {
+      for (int64_t i = 0; i < run.size; ++i) to[i] = from[i];
+      return;
+    }
+    const int64_t* const trials = view.slot_trial + run.slot;
+    for (int64_t i = 0; i < run.size; ++i) to[i] = trials[i] >= 0 ? from[i] : to[i];
   }
 };
 

@@ -84,8 +84,27 @@ struct MarkSlots {
     for (int64_t i = 0; i < run.size; ++i) metric[i] = sweep().metrics[run.slot + i];
     for (int64_t i = 0; i < run.size; ++i) sweep().reported[run.slot + i] = metric[i];
     for (int64_t i = 0; i < run.size; ++i) sweep().metrics[run.slot + i] = kNaN;
-    for (int64_t i = 0; i < run.size; ++i) {
-      logged[i] = has_event(decide(run.slot + i, run.trial + i, run.n_reported, metric[i])) ? 1 : 0;
+    const auto changes = decide.rule.at(run.n_reported);
+    if (changes.is_known) {
+      // Without a branch, so that it is done in vector registers.
+      const double* const best = sweep().history.last_best + run.trial;
+      const int32_t* const n_intervals = sweep().n_intervals + run.trial;
+      const int64_t n_aborted = decide.abort_below - run.trial;
+      for (int64_t i = 0; i < run.size; ++i) {
+        logged[i] = is_everyone_logged | !is_finite(metric[i]) | (run.n_reported >= n_intervals[i]) | (i < n_aborted) |
+                            changes(run.slot + i, best[i])
+                        ? 1
+                        : 0;
+      }
+    } else {
+      for (int64_t i = 0; i < run.size; ++i) {
+        logged[i] = has_event(decide(run.slot + i, run.trial + i, run.n_reported, metric[i])) ? 1 : 0;
+      }
+    }
+    if (run.n_empty > 0) {
+      for (int64_t i = 0; i < run.size; ++i) {
+        logged[i] = sweep().slot_trial[run.slot + i] >= 0 ? logged[i] : is_empty_logged ? 1 : 0;
+      }
     }
     for (int64_t i = 0; i < run.size; ++i) is_logged[begin + i] = logged[i];
   }
@@ -119,7 +138,8 @@ struct ConcludeSlot {
 
 /// Concludes the interval of every slot. `rule(slot, event)`, for the device, judges a trial that would go on: it sets
 /// `verdict`, and `decision` where that is not kContinue. Trial, interval and metric are set, and `verdict.value` to the
-/// trial's best so far. It is called twice of a trial that gets an event, and may read nothing of other trials' states or
+/// trial's best so far. `rule.at(interval)` says the same of many trials at once, if `is_known`: by (slot, best score)
+/// whether a trial gets an event by the rule. A rule is called twice of a trial that gets an event, and may read nothing of other trials' states or
 /// slots, which change as this runs, nor of its own state: whatever hangs on these is to be computed before.
 template <class Rule>
 void conclude(const Context& context, const SweepView& sweep, const DecideOptions& options, const Rule& rule) {
@@ -135,13 +155,25 @@ void conclude(const Context& context, const SweepView& sweep, const DecideOption
 
 /// The rule of a policy that stops nobody, or does not act now.
 struct KeepAll {
+  struct Changes {
+    bool is_known = true;
+    LOCKSTEP_HD bool operator()(int64_t, double) const { return false; }
+  };
   LOCKSTEP_HD void operator()(int64_t, Event&) const {}
+  LOCKSTEP_HD Changes at(int64_t) const { return {}; }
 };
 
 /// The rule of a policy that has judged every slot's trial before.
 struct TakeVerdict {
+  struct Changes {
+    const Verdict* verdicts;
+    bool is_known = true;
+    LOCKSTEP_HD bool operator()(int64_t slot, double) const { return verdicts[slot].stop != 0; }
+  };
+
   const Verdict* verdicts;  ///< [n_slots]
 
+  LOCKSTEP_HD Changes at(int64_t) const { return {verdicts}; }
   LOCKSTEP_HD void operator()(int64_t slot, Event& event) const {
     if (!verdicts[slot].judged) return;
     event.verdict = verdicts[slot];

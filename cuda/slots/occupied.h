@@ -17,12 +17,13 @@ struct OccupiedSlots {
   LOCKSTEP_HD int64_t operator()(int64_t i) const { return slots ? slots[i] : i; }
 };
 
-/// Neighbouring slots whose trials are neighbouring rows, all of which have reported as often.
+/// Neighbouring slots: the i-th has the row trial + i, or nobody. All these have reported as often.
 struct SlotRun {
   int64_t slot;
   int64_t trial;
   int64_t size;
   int64_t n_reported;
+  int64_t n_empty;
 };
 
 /// Slots that one index looks at: on the host many, as trials that are started together make runs, which a host works
@@ -37,14 +38,22 @@ constexpr int64_t kSlotsPerIndex = 256;
 LOCKSTEP_HD inline bool find_run(const SweepView& sweep, const OccupiedSlots& slots, int64_t begin, int64_t end, SlotRun& run) {
   const int64_t size = end - begin;
   const int64_t slot = slots(begin);
-  const int64_t trial = sweep.slot_trial[slot];
-  if (size < 2 || trial < 0 || trial + size > sweep.history.n_trials || slots(end - 1) != slot + size - 1) return false;
+  if (size < 2 || slots(end - 1) != slot + size - 1) return false;
   const int64_t* const trials = sweep.slot_trial + slot;
+  int64_t first = 0;
+  while (first < size && trials[first] < 0) ++first;
+  if (first == size) return false;
+  const int64_t trial = trials[first] - first;
+  if (trial < 0 || trial + size > sweep.history.n_trials) return false;
   const int32_t* const reported = sweep.history.n_reported + trial;
+  const int32_t n_reported = reported[first];
+  int64_t n_empty = 0;
   int64_t n_others = 0;
-  for (int64_t i = 0; i < size; ++i) n_others += trials[i] != trial + i ? 1 : 0;
-  for (int64_t i = 0; i < size; ++i) n_others += reported[i] != reported[0] ? 1 : 0;
-  run = {slot, trial, size, reported[0]};
+  for (int64_t i = 0; i < size; ++i) {
+    n_empty += trials[i] < 0 ? 1 : 0;
+    n_others += (trials[i] >= 0) & ((trials[i] != trial + i) | (reported[i] != n_reported)) ? 1 : 0;
+  }
+  run = {slot, trial, size, n_reported, n_empty};
   return n_others == 0;
 }
 

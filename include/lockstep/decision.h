@@ -39,6 +39,7 @@ struct HistoryView {
 struct Verdict {
   uint8_t stop = 0;
   uint8_t judged = 0;      ///< the policy acted (interval and delay allow it, and there was somebody to compare with)
+  uint8_t is_undefined = 0;  ///< bandit's slack_factor only: the best is not above 0, which a ratio means nothing for
   double value = 0;        ///< what was compared, in the metric's own sign
   double threshold = 0;    ///< what it was compared with, in the metric's own sign
   double best = 0;         ///< bandit only: the best of those compared, in the metric's own sign
@@ -46,7 +47,6 @@ struct Verdict {
   /// weights). The threshold is what the last of these has.
   int32_t n_compared = 0;
   int32_t n_kept = 0;
-  uint8_t is_undefined = 0;  ///< bandit's slack_factor only: the best is not above 0, which a ratio means nothing for
 };
 
 /// What becomes of a trial after an interval.

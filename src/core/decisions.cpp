@@ -8,6 +8,9 @@ namespace lockstep {
 
 namespace {
 
+/// Of how many slots one is taken, at most, when the others are left out.
+constexpr int64_t kSparse = 8;
+
 /// The matrices of the history that a policy reads.
 struct Kept {
   bool score = false;
@@ -171,8 +174,12 @@ void Decisions::look_ahead(std::span<const Event> events) {
   for (size_t age = 1; age < n_at_age_.size(); ++age) {
     if (n_at_age_[age] > 0) ages_.push_back(static_cast<int64_t>(age));
   }
-  // Not one by one, so that writing the list costs less than what it saves.
-  if (n_waiting_ == 0 && n_empty_ > 0 && 8 * n_empty_ >= static_cast<int64_t>(occupied_.size())) leave_out_empty_slots();
+  // Neighbouring slots are worked through together, so that leaving some out pays when few trials are left; then by
+  // halves, so that writing the list costs less than what it saves.
+  const auto n_listed = static_cast<int64_t>(occupied_.size());
+  const int64_t n_live = n_listed - n_empty_;
+  const bool is_sparse = options_.occupied ? 2 * n_live <= n_listed : kSparse * n_live <= n_listed;
+  if (n_waiting_ == 0 && is_sparse && n_empty_ > 0) leave_out_empty_slots();
 }
 
 void Decisions::leave_out_empty_slots() {
