@@ -3,6 +3,7 @@
 
 #include <cmath>
 #include <numeric>
+#include <random>
 
 #include "cuda/sweep_data.h"
 
@@ -173,6 +174,58 @@ TEST_P(Decide, LogsThoseThatDoNotSimplyGoOnByAscendingSlot) {
     ASSERT_GT(next, 1u);
     ASSERT_LT(next, static_cast<size_t>(n_slots));
     ASSERT_TRUE(same_bits(device.to_host().reported, all.reported));
+  }
+}
+
+// A host works through neighbours as columns, and through others one by one.
+TEST_P(Decide, DecidesNeighboursLikeScatteredTrials) {
+  for (const Goal goal : {Goal::kMaximize, Goal::kMinimize}) {
+    for (const PolicyKind kind : {PolicyKind::kNone, PolicyKind::kMedianStopping, PolicyKind::kBandit,
+                                  PolicyKind::kTruncationSelection, PolicyKind::kAsha, PolicyKind::kPbt}) {
+      EarlyTermination policy;
+      policy.kind = kind;
+      policy.slack_factor = 0.5;
+      policy.truncation_percentage = 10;
+      const int64_t n = pick(700, 300);
+      std::mt19937_64 random(3);
+      std::vector<int64_t> order(n);
+      std::iota(order.begin(), order.end(), 0);
+      Sweep in_order(History(n, 4), order);
+      std::shuffle(order.begin(), order.end(), random);
+      Sweep scattered(History(n, 4), order);
+      int64_t n_ended = 0;
+      for (int64_t interval = 1; interval <= 4; ++interval) {
+        for (int64_t trial = 0; trial < n; ++trial) {
+          const auto draw = static_cast<double>(random() % 400);
+          in_order.metrics[trial] = draw < 2 ? std::nan("") : draw / 100 + (trial >= n / 2 ? 1 : 0);
+          in_order.n_intervals[trial] = trial % 97 == 5 ? 3 : 1 << 20;
+        }
+        scattered.n_intervals = in_order.n_intervals;
+        for (int64_t slot = 0; slot < n; ++slot) scattered.metrics[slot] = in_order.metrics[order[slot]];
+        in_order = decide_on(*backend_, context_, goal, policy, in_order, interval == 4 ? 100 : 0);
+        scattered = decide_on(*backend_, context_, goal, policy, scattered, interval == 4 ? 100 : 0);
+        for (int64_t slot = 0; slot < n; ++slot) {
+          const Event& event = scattered.events[slot];
+          const Event& expected = in_order.events[order[slot]];
+          ASSERT_EQ(event.trial, expected.trial) << static_cast<int>(kind) << ", interval " << interval;
+          ASSERT_EQ(event.decision, expected.decision);
+          ASSERT_EQ(event.source, expected.source);
+          ASSERT_TRUE(same_bits<double>({event.metric, event.verdict.value, event.verdict.threshold, event.verdict.best},
+                                        {expected.metric, expected.verdict.value, expected.verdict.threshold,
+                                         expected.verdict.best}));
+          n_ended += event.trial >= 0 && event.successor < 0 ? 1 : 0;
+        }
+        for (const auto matrix : {&History::score, &History::best_score, &History::mean_score, &History::last_best,
+                                  &History::last_mean}) {
+          ASSERT_TRUE(same_bits(scattered.history.*matrix, in_order.history.*matrix));
+        }
+        ASSERT_EQ(scattered.history.n_reported, in_order.history.n_reported);
+        ASSERT_EQ(scattered.history.state, in_order.history.state);
+      }
+      EXPECT_GT(n_ended, 10);
+      EXPECT_LT(n_ended, n);
+    }
+    if (GetParam() != DeviceKind::kCpu) break;
   }
 }
 
