@@ -113,14 +113,14 @@ inline void select_ranks(double* values, int64_t n, RankPair ranks, OrderStatist
 #ifndef __CUDACC__
 
 /// Where two neighbouring order statistics are most likely found: in [low, high].
-struct Bracket {
+struct ScoreRange {
   double low;
   double high;
 };
 
 /// From a sample of at least kFewest of the scores that count; none where these are few.
 template <class Score, class Ranks>
-bool bracket_of_sample(int64_t n, const Score& score, const Ranks& ranks, Bracket& bracket) {
+bool range_from_sample(int64_t n, const Score& score, const Ranks& ranks, ScoreRange& range) {
   constexpr int64_t kSample = 1024;
   constexpr int64_t kFewest = 256;
   if (n <= 4 * kSample) return false;
@@ -137,37 +137,63 @@ bool bracket_of_sample(int64_t n, const Score& score, const Ranks& ranks, Bracke
   const int64_t low_at = std::max<int64_t>(at - margin, 0);
   const int64_t high_at = std::min<int64_t>(at + margin, size);
   std::nth_element(sample, sample + low_at, sample + size);
-  bracket.low = low_at > 0 ? sample[low_at] : -kInfinity;
+  range.low = low_at > 0 ? sample[low_at] : -kInfinity;
   if (high_at < size) std::nth_element(sample + low_at, sample + high_at, sample + size);
-  bracket.high = high_at < size ? sample[high_at] : kLargestDouble;
+  range.high = high_at < size ? sample[high_at] : kLargestDouble;
   return true;
 }
 
-/// How many scores count, and how many of them are below and within a bracket, which are copied to `within`.
-struct Bracketed {
+/// How many scores count, and how many of them are below and within a range, which are copied to `within`.
+struct WithinRange {
   int64_t n_compared = 0;
   int64_t n_below = 0;
   int64_t n_within = 0;
 };
 
 template <class Score>
-Bracketed copy_bracketed(int64_t n, const Score& score, const Bracket& bracket, double* within) {
+WithinRange copy_within(int64_t n, const Score& score, const ScoreRange& range, double* within) {
   // In parts, so that what is computed of all is computed in vector registers, and few are then picked.
   constexpr int64_t kPart = 512;
   double values[kPart];
   uint8_t is_within[kPart];
-  Bracketed found;
+  WithinRange found;
   for (int64_t begin = 0; begin < n; begin += kPart) {
     const int64_t size = std::min(kPart, n - begin);
     for (int64_t i = 0; i < size; ++i) values[i] = score(begin + i);
     for (int64_t i = 0; i < size; ++i) {
       found.n_compared += values[i] < kLeftOut ? 1 : 0;
-      found.n_below += values[i] < bracket.low ? 1 : 0;
+      found.n_below += values[i] < range.low ? 1 : 0;
     }
-    for (int64_t i = 0; i < size; ++i) is_within[i] = (values[i] >= bracket.low) & (values[i] <= bracket.high) ? 1 : 0;
+    for (int64_t i = 0; i < size; ++i) is_within[i] = (values[i] >= range.low) & (values[i] <= range.high) ? 1 : 0;
     for_each_mark(is_within, size, [&](int64_t i) { within[found.n_within++] = values[i]; });
   }
   return found;
+}
+
+template <class Score, class Ranks>
+OrderStatistics select_scores(int64_t n, const Score& score, const Ranks& ranks, double* workspace) {
+  const ScoreRange all = {-kInfinity, kLargestDouble};
+  ScoreRange range = all;
+  const bool is_sampled = range_from_sample(n, score, ranks, range);
+  WithinRange found = copy_within(n, score, range, workspace);
+  OrderStatistics statistics = {found.n_compared, 0, 0};
+  if (found.n_compared == 0) return statistics;
+  const RankPair pair = ranks(found.n_compared);
+  if (is_sampled && (pair.lower < found.n_below || pair.upper >= found.n_below + found.n_within)) {
+    found = copy_within(n, score, all, workspace);
+  }
+  select_ranks(workspace, found.n_within, {pair.lower - found.n_below, pair.upper - found.n_below}, statistics);
+  return statistics;
+}
+
+/// The score of a rank from 0, ascending, where all count.
+template <class Score>
+double select_rank(int64_t n, const Score& score, int64_t rank, double* workspace) {
+  const auto ranks = [n, rank](int64_t n_compared) {
+    const int64_t of_those = n_compared == n ? rank : rank * n_compared / n;  // fewer are a sample
+    return RankPair{of_those, of_those};
+  };
+  return select_scores(n, score, ranks, workspace).upper;
 }
 
 #endif
@@ -185,19 +211,7 @@ void order_statistics(const Context& context, int64_t n, const Score& score, con
   for_each_index(context, 1, PickRanks<Ranks>{ranks, workspace, n, out});
 #else
   (void)context;
-  const Bracket all = {-kInfinity, kLargestDouble};
-  Bracket bracket = all;
-  const bool is_sampled = bracket_of_sample(n, score, ranks, bracket);
-  Bracketed found = copy_bracketed(n, score, bracket, workspace);
-  RankPair pair = found.n_compared > 0 ? ranks(found.n_compared) : RankPair{0, 0};
-  if (is_sampled && (pair.lower < found.n_below || pair.upper >= found.n_below + found.n_within)) {
-    found = copy_bracketed(n, score, all, workspace);
-  }
-  OrderStatistics statistics = {found.n_compared, 0, 0};
-  if (found.n_compared > 0) {
-    select_ranks(workspace, found.n_within, {pair.lower - found.n_below, pair.upper - found.n_below}, statistics);
-  }
-  *out = statistics;
+  *out = select_scores(n, score, ranks, workspace);
 #endif
 }
 

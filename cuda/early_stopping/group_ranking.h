@@ -6,6 +6,7 @@
 #include <cstdint>
 
 #include "cuda/common/execution.h"
+#include "cuda/common/order_statistics.h"
 
 /// Ranking within groups: what successive halving and population based training share.
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
@@ -29,10 +30,11 @@ struct IsRankedHigher {
   }
 };
 
-/// Where a contestant's group stands among all: [first, first + n).
+/// Where a contestant's group stands among all: [first, first + n), the last `n_worst` of them its worst.
 struct GroupSpan {
   int64_t first;
   int64_t n;
+  int64_t n_worst;
 };
 
 /// How many a policy asks for of a group: its best, in order, and its worst, in any. Both parts do not overlap.
@@ -43,7 +45,9 @@ struct GroupCuts {
 
 #ifdef __CUDACC__
 
+template <class Cuts>
 struct FindGroup {
+  Cuts cuts;
   const Contestant* contestants;
   int64_t n;
   GroupSpan* spans;
@@ -63,13 +67,33 @@ struct FindGroup {
   LOCKSTEP_HD void operator()(int64_t i) const {
     const int64_t group = contestants[i].group;
     if (group == kNoGroup) {
-      spans[i] = {i, 0};
+      spans[i] = {i, 0, 0};
       return;
     }
     const int64_t first = first_from(group);
-    spans[i] = {first, first_from(group + 1) - first};
+    const int64_t size = first_from(group + 1) - first;
+    spans[i] = {first, size, cuts(size, contestants[i]).n_worst};
   }
 };
+
+#else
+
+/// Of one group, puts its worst last, and in front of them the worst that is kept, if any is.
+inline void put_worst_last(Contestant* begin, Contestant* end, int64_t n_worst, double* workspace) {
+  const int64_t n = end - begin;
+  const int64_t n_kept = n - n_worst;
+  if (n_kept < 1) return;
+  const double lowest_kept =
+      select_rank(n, [begin](int64_t i) { return begin[i].score; }, n_worst, workspace);
+  const int64_t n_not_below = std::count_if(begin, end, [=](const Contestant& one) { return one.score >= lowest_kept; });
+  if (n_not_below > n_kept) {
+    // Of equal ones some stay.
+    std::nth_element(begin, begin + n_kept - 1, end, IsRankedHigher());
+    return;
+  }
+  Contestant* const worst = std::partition(begin, end, [=](const Contestant& one) { return one.score >= lowest_kept; });
+  std::iter_swap(std::max_element(begin, worst, IsRankedHigher()), worst - 1);
+}
 
 #endif
 
@@ -81,30 +105,35 @@ template <class Cuts>
 void rank_groups(const Context& context, Contestant* contestants, GroupSpan* spans, int64_t n, const Cuts& cuts) {
   if (n <= 0) return;
 #ifdef __CUDACC__
-  (void)cuts;
   ThrustAllocator allocator(context);
   thrust::sort(thrust_policy(context, allocator), contestants, contestants + n, IsRankedHigher());
-  for_each_index(context, n, FindGroup{contestants, n, spans});
+  for_each_index(context, n, FindGroup<Cuts>{cuts, contestants, n, spans});
 #else
-  (void)context;
+  const DeviceBuffer<double> workspace(context, n);
+  // Behind the others, which keep their order.
+  int64_t n_ranked = 0;
+  for (int64_t i = 0; i < n; ++i) {
+    if (contestants[i].group != kNoGroup) std::swap(contestants[n_ranked++], contestants[i]);
+  }
+  std::fill(spans + n_ranked, spans + n, GroupSpan{n_ranked, 0, 0});
+  n = n_ranked;
   const auto is_before = [](const Contestant& a, const Contestant& b) { return a.group < b.group; };
   // Of one group, or in the order of the slots, as they often are.
   if (!std::is_sorted(contestants, contestants + n, is_before)) std::sort(contestants, contestants + n, is_before);
   for (int64_t first = 0; first < n;) {
     Contestant* const begin = contestants + first;
     Contestant* const end = std::upper_bound(begin, contestants + n, *begin, is_before);
-    const int64_t size = begin->group == kNoGroup ? 0 : end - begin;
-    if (size > 0) {
-      const GroupCuts cut = cuts(size, *begin);
-      Contestant* const best_end = begin + cut.n_best;
-      if (cut.n_best > 0) {
-        std::nth_element(begin, best_end - 1, end, IsRankedHigher());
-        std::sort(begin, best_end, IsRankedHigher());
-      }
-      Contestant* const last_kept = end - cut.n_worst - 1;
-      if (last_kept >= best_end) std::nth_element(best_end, last_kept, end, IsRankedHigher());
+    const int64_t size = end - begin;
+    const GroupCuts cut = cuts(size, *begin);
+    put_worst_last(begin, end, cut.n_worst, workspace.data());
+    Contestant* const best_end = begin + cut.n_best;
+    Contestant* const last_kept = end - cut.n_worst - 1;
+    // The last kept stays where it is, unless it is one of the best.
+    if (cut.n_best > 0) {
+      if (best_end <= last_kept) std::nth_element(begin, best_end - 1, last_kept, IsRankedHigher());
+      std::sort(begin, best_end, IsRankedHigher());
     }
-    std::fill(spans + first, spans + (end - contestants), GroupSpan{first, size});
+    std::fill(spans + first, spans + (end - contestants), GroupSpan{first, size, cut.n_worst});
     first = end - contestants;
   }
 #endif

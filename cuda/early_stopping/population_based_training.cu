@@ -50,7 +50,6 @@ struct JudgeMember {
   Goal goal;
   uint64_t seed;
   SweepView sweep;
-  Quantiles quantiles;
   const Contestant* contestants;
   const GroupSpan* spans;
   Verdict* verdicts;
@@ -59,7 +58,7 @@ struct JudgeMember {
   LOCKSTEP_HD void operator()(int64_t i) const {
     const Contestant& one = contestants[i];
     const GroupSpan span = spans[i];
-    const int64_t k = quantiles(span.n, one).n_worst;
+    const int64_t k = span.n_worst;
     Verdict verdict;
     int32_t source = -1;
     if (k > 0) {
@@ -150,7 +149,7 @@ void population_based_training(const Context& context, const SweepView& sweep, c
   for_each_index(context, sweep.n_slots, join);
   rank_groups(context, contestants.data(), spans.data(), sweep.n_slots, quantiles);
   for_each_index(context, sweep.n_slots,
-                 JudgeMember{options.goal, context.seed, sweep, quantiles, contestants.data(), spans.data(),
+                 JudgeMember{options.goal, context.seed, sweep, contestants.data(), spans.data(),
                              verdicts.data(), sources.data()});
   conclude(context, sweep, options, TakeOver{verdicts.data(), sources.data()});
   const Exploration exploration = {policy.resample_probability,

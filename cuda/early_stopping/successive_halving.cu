@@ -53,7 +53,6 @@ struct EnterRung {
 
 struct JudgeAtRung {
   Goal goal;
-  RungGroups groups;
   const Contestant* contestants;
   const GroupSpan* spans;
   Verdict* verdicts;
@@ -63,7 +62,7 @@ struct JudgeAtRung {
     const GroupSpan span = spans[i];
     Verdict verdict;
     if (span.n > 1) {
-      const int64_t n_kept = span.n - groups(span.n, one).n_worst;
+      const int64_t n_kept = span.n - span.n_worst;
       verdict.judged = 1;
       verdict.stop = i - span.first >= n_kept ? 1 : 0;
       verdict.value = metric_of(goal, one.score);
@@ -96,7 +95,7 @@ void successive_halving(const Context& context, const SweepView& sweep, const De
   for_each_index(context, sweep.n_slots, EnterRung{options.goal, sweep, groups, contestants.data()});
   rank_groups(context, contestants.data(), spans.data(), sweep.n_slots, groups);
   for_each_index(context, sweep.n_slots,
-                 JudgeAtRung{options.goal, groups, contestants.data(), spans.data(), verdicts.data()});
+                 JudgeAtRung{options.goal, contestants.data(), spans.data(), verdicts.data()});
   conclude(context, sweep, options, TakeVerdict{verdicts.data()});
 }
 
