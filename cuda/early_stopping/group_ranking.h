@@ -83,8 +83,8 @@ inline void put_worst_last(Contestant* begin, Contestant* end, int64_t n_worst, 
   const int64_t n = end - begin;
   const int64_t n_kept = n - n_worst;
   if (n_kept < 1) return;
-  const double lowest_kept =
-      select_rank(n, [begin](int64_t i) { return begin[i].score; }, n_worst, workspace);
+  const auto score = [begin](int64_t i) { return begin[i].score; };
+  const double lowest_kept = select_rank(n, score, n_worst, workspace);
   const int64_t n_not_below = std::count_if(begin, end, [=](const Contestant& one) { return one.score >= lowest_kept; });
   if (n_not_below > n_kept) {
     // Of equal ones some stay.

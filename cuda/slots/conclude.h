@@ -139,8 +139,9 @@ struct ConcludeSlot {
 /// Concludes the interval of every slot. `rule(slot, event)`, for the device, judges a trial that would go on: it sets
 /// `verdict`, and `decision` where that is not kContinue. Trial, interval and metric are set, and `verdict.value` to the
 /// trial's best so far. `rule.at(interval)` says the same of many trials at once, if `is_known`: by (slot, best score)
-/// whether a trial gets an event by the rule. A rule is called twice of a trial that gets an event, and may read nothing of other trials' states or
-/// slots, which change as this runs, nor of its own state: whatever hangs on these is to be computed before.
+/// whether a trial gets an event by the rule. A rule is called twice of a trial that gets an event, and may read nothing of
+/// other trials' states or slots, which change as this runs, nor of its own state: whatever hangs on these is to be
+/// computed before.
 template <class Rule>
 void conclude(const Context& context, const SweepView& sweep, const DecideOptions& options, const Rule& rule) {
   const OccupiedSlots slots(sweep, options);

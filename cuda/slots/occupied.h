@@ -35,7 +35,8 @@ constexpr int64_t kSlotsPerIndex = 256;
 #endif
 
 /// Whether slots [begin, end) of the occupied ones are a run.
-LOCKSTEP_HD inline bool find_run(const SweepView& sweep, const OccupiedSlots& slots, int64_t begin, int64_t end, SlotRun& run) {
+LOCKSTEP_HD inline bool find_run(const SweepView& sweep, const OccupiedSlots& slots, int64_t begin, int64_t end,
+                                 SlotRun& run) {
   const int64_t size = end - begin;
   const int64_t slot = slots(begin);
   if (size < 2 || slots(end - 1) != slot + size - 1) return false;

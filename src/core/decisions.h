@@ -43,7 +43,8 @@ class Decisions {
   double* metrics() const { return metrics_.data(); }
   /// Gives the slots to the first trials. Like `decide`.
   DecisionLog fill() { return decide(0); }
-  /// Decides the interval that `metrics` was reported for, and returns its log. Synchronises the stream. Throws DeviceError when the policy's settings are wrong.
+  /// Decides the interval that `metrics` was reported for, and returns its log. Synchronises the stream. Throws
+  /// DeviceError when the policy's settings are wrong.
   /// @param abort_below rows below this are ended; n_trials ends the sweep
   DecisionLog decide(int64_t abort_below);
   /// The configuration of the trial in each slot, [n_slots, n_params]. Synchronises the stream.
