@@ -56,7 +56,6 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
                      const Configurations& configurations, const std::vector<int32_t>& n_intervals, int64_t n_slots,
                      const std::optional<BracketPlan>& brackets, const Population& population)
     : backend_(backend),
-      context_(context),
       arena_(context.allocator ? *context.allocator : backend.allocator(), context.stream),
       pass_context_(context),
       brackets_(brackets),

@@ -56,7 +56,6 @@ class Decisions {
   void leave_out_empty_slots();
 
   const Backend& backend_;
-  const Context& context_;
   ArenaAllocator arena_;
   Context pass_context_;  ///< with the arena's memory
   DecideOptions options_;

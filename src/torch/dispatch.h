@@ -2,8 +2,8 @@
 
 namespace lockstep {
 
-/// Our kernels in LibTorch's dispatcher. Each function registers its own, once, for the life of the process; calling it again
-/// does nothing. Registered by the first TrialScope, not by static initialisers: a linker may drop those from a static library.
+/// Our kernels in LibTorch's dispatcher, for the life of the process. Each function registers its own and is called once, by the
+/// first TrialScope, and not by a static initialiser: a linker may drop those from a static library.
 void register_factories();
 void register_random_ops();
 void register_matmul();

@@ -49,7 +49,7 @@ class InsideRule {
   c10::impl::ExcludeDispatchKeyGuard exclude_;
 };
 
-/// Registers batching rules in `made->impl(operator, rule)` calls; replaces functorch's own rules without LibTorch's warning.
+/// Registers batching rules by `library.impl(operator, rule)` calls; replaces functorch's own rules without LibTorch's warning.
 void register_rules(const std::function<void(torch::Library&)>& registrations);
 
 }  // namespace lockstep::functorch

@@ -94,18 +94,14 @@ Tensor& exponential_(Tensor& self, double lambda, Generator generator) {
 }  // namespace
 
 void register_random_ops() {
-  static torch::Library* const library = [] {
-    auto* any = new torch::Library(torch::Library::IMPL, "_", c10::DispatchKey::DeferredInit, __FILE__, __LINE__);
-    any->fallback(torch::CppFunction::makeFallthrough());
-    auto* made = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::DeferredInit, __FILE__, __LINE__);
-    made->impl("uniform_", uniform_);
-    made->impl("normal_", normal_);
-    made->impl("bernoulli_.float", bernoulli_);
-    made->impl("bernoulli_.Tensor", bernoulli_tensor_);
-    made->impl("exponential_", exponential_);
-    return made;
-  }();
-  (void)library;
+  auto* any = new torch::Library(torch::Library::IMPL, "_", c10::DispatchKey::DeferredInit, __FILE__, __LINE__);
+  any->fallback(torch::CppFunction::makeFallthrough());
+  auto* library = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::DeferredInit, __FILE__, __LINE__);
+  library->impl("uniform_", uniform_);
+  library->impl("normal_", normal_);
+  library->impl("bernoulli_.float", bernoulli_);
+  library->impl("bernoulli_.Tensor", bernoulli_tensor_);
+  library->impl("exponential_", exponential_);
 }
 
 }  // namespace lockstep

@@ -208,21 +208,16 @@ std::vector<torch::Tensor*> Tile::owned_row_tensors() {
   return out;
 }
 
-std::vector<const torch::Tensor*> Tile::owned_row_tensors() const {
-  const auto tensors = const_cast<Tile*>(this)->owned_row_tensors();
-  return {tensors.begin(), tensors.end()};
-}
-
 int64_t Tile::bytes() const {
   size_t out = 0;
-  for (const auto* tensor : owned_row_tensors()) out += tensor->nbytes();
-  for (const auto& wrapper : wrapped_rows_) out += physical(wrapper).nbytes();
+  for (const auto& tensor : row_tensors()) out += tensor.nbytes();
   return static_cast<int64_t>(out);
 }
 
 std::vector<torch::Tensor> Tile::row_tensors() const {
   std::vector<torch::Tensor> out;
-  for (const auto* tensor : owned_row_tensors()) out.push_back(*tensor);
+  for (const auto* tensor : optimizer_->row_tensors()) out.push_back(*tensor);
+  out.push_back(parameters_);  // in the order of owned_row_tensors
   for (const auto& wrapper : wrapped_rows_) {
     if (!physical(wrapper).is_contiguous()) replace_physical(wrapper, physical(wrapper).contiguous());
     out.push_back(physical(wrapper));

@@ -74,7 +74,6 @@ class Tile {
   void bind_parameters();
   void bind_ids();
   std::vector<torch::Tensor*> owned_row_tensors();
-  std::vector<const torch::Tensor*> owned_row_tensors() const;
   /// Everything with a row a trial, contiguous; and its replacement by tensors with other numbers of rows.
   std::vector<torch::Tensor> row_tensors() const;
   void set_row_tensors(const std::vector<torch::Tensor>& tensors);

@@ -39,17 +39,21 @@ struct TrialScope::State {
 
 namespace {
 
-void register_kernels() {
-  register_factories();
-  register_random_ops();
-  register_matmul();
-  register_nll_loss();
+void register_kernels_once() {
+  static const bool done = [] {
+    register_factories();
+    register_random_ops();
+    register_matmul();
+    register_nll_loss();
+    return true;
+  }();
+  (void)done;
 }
 
 }  // namespace
 
 TrialScope::TrialScope(int64_t n_trials) : state_(new State) {
-  register_kernels();
+  register_kernels_once();
   state_->level = functorch::push_level(n_trials);
 }
 
@@ -150,15 +154,11 @@ torch::Tensor full(c10::SymIntArrayRef size, const at::Scalar& value, std::optio
 }  // namespace
 
 void register_factories() {
-  static torch::Library* const library = [] {
-    auto* made = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::FuncTorchVmapMode, __FILE__, __LINE__);
-    made->impl("empty.memory_format", empty);
-    made->impl("zeros", zeros);
-    made->impl("ones", ones);
-    made->impl("full", full);
-    return made;
-  }();
-  (void)library;
+  auto* library = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::FuncTorchVmapMode, __FILE__, __LINE__);
+  library->impl("empty.memory_format", empty);
+  library->impl("zeros", zeros);
+  library->impl("ones", ones);
+  library->impl("full", full);
 }
 
 }  // namespace lockstep

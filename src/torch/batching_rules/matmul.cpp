@@ -21,11 +21,19 @@ Tensor of_operand(const Tensor& gradient, const Tensor& operand) {
   return operand.dim() == 2 ? gradient.sum(0) : gradient;
 }
 
-/// The way back through a b^T + bias, where b is stored as it is read: a linear layer's weight [T, out, in]. (A node and not a
-/// torch::autograd::Function, which LibTorch refuses as long as a vmap level is there.)
-struct TimesTransposedBackward : public torch::autograd::Node {
+/// The way back through a product of a and b. (A node and not a torch::autograd::Function, which LibTorch refuses as long as a
+/// vmap level is there.)
+struct ProductBackward : public torch::autograd::Node {
   torch::autograd::SavedVariable a_, b_;
 
+  void release_variables() override {
+    a_.reset_data();
+    b_.reset_data();
+  }
+};
+
+/// Through a b^T + bias, where b is stored as it is read: a linear layer's weight [T, out, in].
+struct TimesTransposedBackward : public ProductBackward {
   variable_list apply(variable_list&& gradients) override {
     const Tensor a = a_.unpack(), b = b_.unpack();
     const Tensor& gradient = gradients[0];
@@ -39,17 +47,11 @@ struct TimesTransposedBackward : public torch::autograd::Node {
     if (task_should_compute_output(2)) out[2] = gradient.sum(1);
     return out;
   }
-  void release_variables() override {
-    a_.reset_data();
-    b_.reset_data();
-  }
   std::string name() const override { return "LockstepTimesTransposedBackward"; }
 };
 
-/// The way back through a b, where b is stored as it is read.
-struct TimesBackward : public torch::autograd::Node {
-  torch::autograd::SavedVariable a_, b_;
-
+/// Through a b, where b is stored as it is read.
+struct TimesBackward : public ProductBackward {
   variable_list apply(variable_list&& gradients) override {
     const Tensor a = a_.unpack(), b = b_.unpack();
     const Tensor& gradient = gradients[0];
@@ -63,10 +65,6 @@ struct TimesBackward : public torch::autograd::Node {
       out[1] = of_operand(differentiable ? at::matmul(a.transpose(-2, -1), gradient) : transposed_times(a, gradient), b);
     }
     return out;
-  }
-  void release_variables() override {
-    a_.reset_data();
-    b_.reset_data();
   }
   std::string name() const override { return "LockstepTimesBackward"; }
 };
@@ -141,14 +139,10 @@ Tensor addmm(const Tensor& self, const Tensor& a, const Tensor& b, const at::Sca
 }  // namespace
 
 void register_matmul() {
-  static const bool once = [] {
-    functorch::register_rules([](torch::Library& library) {
-      library.impl("mm", mm);
-      library.impl("addmm", addmm);
-    });
-    return true;
-  }();
-  (void)once;
+  functorch::register_rules([](torch::Library& library) {
+    library.impl("mm", mm);
+    library.impl("addmm", addmm);
+  });
 }
 
 }  // namespace lockstep

@@ -78,14 +78,10 @@ std::tuple<Tensor, Tensor> nll_loss(const Tensor& self, const Tensor& target, co
 }  // namespace
 
 void register_nll_loss() {
-  static const bool once = [] {
-    functorch::register_rules([](torch::Library& library) {
-      library.impl("nll_loss_forward", nll_loss);
-      library.impl("nll_loss2d_forward", nll_loss);
-    });
-    return true;
-  }();
-  (void)once;
+  functorch::register_rules([](torch::Library& library) {
+    library.impl("nll_loss_forward", nll_loss);
+    library.impl("nll_loss2d_forward", nll_loss);
+  });
 }
 
 }  // namespace lockstep
