@@ -149,7 +149,7 @@ void conclude(const Context& context, const SweepView& sweep, const DecideOption
   const DeviceBuffer<int64_t> logged(context, sweep.n_slots);
   const DecideSlot<Rule> decide = {options.goal, sweep, options.abort_below, rule};
   visit_slots(context, slots,
-              MarkSlots<Rule>{decide, starts_trials(sweep, options), options.log_everyone, is_logged.data()});
+              MarkSlots<Rule>{decide, !options.is_queue_empty, options.log_everyone, is_logged.data()});
   list_marked(context, is_logged.data(), slots.n, logged.data(), sweep.n_events);
   for_each_event(context, sweep, ConcludeSlot<Rule>{decide, slots, logged.data()});
 }

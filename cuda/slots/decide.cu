@@ -36,7 +36,7 @@ void judge(const Context& context, const SweepView& sweep, const DecideOptions& 
 void decide(const Context& context, const SweepView& sweep, const DecideOptions& options) {
   record_metrics(context, sweep, options);
   judge(context, sweep, options);
-  if (starts_trials(sweep, options)) refill(context, sweep, options.brackets);
+  if (!options.is_queue_empty) refill(context, sweep, options.brackets);
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

@@ -11,11 +11,6 @@
 /// and nobody waits for it.
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 
-/// Whether free slots are given to trials that wait.
-inline bool starts_trials(const SweepView& sweep, const DecideOptions& options) {
-  return !options.is_queue_empty && options.abort_below < sweep.history.n_trials;
-}
-
 #ifdef __CUDACC__
 
 struct MarkAsNumber {

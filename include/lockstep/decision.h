@@ -103,8 +103,8 @@ struct DecideOptions {
   const BracketPlan* brackets = nullptr;  ///< start trials by whole brackets; null: one by one
   const int64_t* ages = nullptr;  ///< [n_ages] host: the distinct intervals that trials in slots have just reached
   int64_t n_ages = 0;             ///< 0: the slots are empty, and this is the first filling
-  /// Rows below this that would go on are ended with kAbort: of limits.trial_timeout a prefix, as trials start in row
-  /// order; of the whole sweep n_trials, and then nobody is started any more.
+  /// Rows below this that would go on are ended with kAbort by limits.trial_timeout: a prefix, as trials start in row
+  /// order.
   int64_t abort_below = 0;
   bool is_queue_empty = false;  ///< everybody has started, so no slot is looked at for somebody new
   bool log_everyone = false;    ///< trials that simply go on have an event too, with their verdict

@@ -1,6 +1,8 @@
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <limits>
 #include <optional>
 #include <span>
@@ -21,6 +23,10 @@ struct Exploit {
   int64_t source = 0;
   std::span<const double> draws;  ///< [n_params] the trial's new configuration, in host memory
 };
+
+/// Takes the next bytes of what is saved, and gives those of what is restored. Throws OutputError when it cannot.
+using ByteSink = std::function<void(const void* data, size_t size_bytes)>;
+using ByteSource = std::function<void(void* data, size_t size_bytes)>;
 
 /// Trains trials; the sweep loop decides which. Implemented over LibTorch by `src/torch`, and by plain functions in
 /// tests. All calls come from one thread. A trial's slot says where its metric is reported, and no more: where and with
@@ -53,6 +59,14 @@ class Executor {
   virtual void keep(int64_t trial) = 0;
   /// The primary metric of the kept weights on the test part, if the data has one.
   virtual std::optional<double> test_kept() = 0;
+  /// Writes all that the trials which train now, and the kept weights, need to go on from here: weights, buffers,
+  /// optimiser state, ages. To be called between intervals. Throws TaskError when this executor cannot.
+  virtual void save(const ByteSink& sink) const;
+  /// Instead of `start`, before the first interval: trials go on from what `save` wrote, in another process or under
+  /// another grouping into batches. What was saved of trials that are not in `placements` is left out.
+  /// @param changed configurations that exploits gave trials before; `source` is not read
+  /// Throws OutputError when the saved bytes do not fit these trials.
+  virtual void restore(const ByteSource& source, std::span<const Placement> placements, std::span<const Exploit> changed);
   /// What a user should know: how trials were grouped, what runs slowly. One line each, for `--verbose` and the journal.
   virtual std::vector<std::string> notes() const { return {}; }
 };

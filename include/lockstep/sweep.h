@@ -2,6 +2,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -69,9 +70,18 @@ struct Progress {
   BestTrial best;
 };
 
+/// When an interval of the loop began, and when its trials had trained: seconds since the sweep began, without the time
+/// between the end of a process and the resume by another.
+struct TickTime {
+  double started_s = 0;
+  double trained_s = 0;
+};
+
 /// What happened in one interval of the loop, in order: reports, exploits, ends.
 struct IntervalReport {
   int64_t tick = 0;  ///< counts from 1
+  TickTime time;
+  bool played_back = false;  ///< it happened before the resume, and is only told again
   std::vector<int64_t> started;
   std::vector<MetricReport> metrics;
   std::vector<TrialExploit> exploits;
@@ -100,10 +110,24 @@ struct SweepResult {
 class SweepObserver {
  public:
   virtual ~SweepObserver() = default;
-  // Once before the first interval; once an interval; once at the end, however it ended, unless by an exception.
+  // Once before the first interval; once an interval; once at the end, however it ended, unless by an exception. Of a
+  // sweep that goes on from its past, the intervals of the past are reported first, again.
   virtual void on_start(const SweepSpec&, const Configurations&) {}
   virtual void on_interval(const IntervalReport&) {}
+  /// A timeout or a stop request ends the sweep after `tick`, whose decisions are taken: the trials that were to go on
+  /// are about to be aborted, and `on_interval` is about to report it. Still there, they can be saved.
+  virtual void on_cut(int64_t /*tick*/) {}
   virtual void on_end(const SweepResult&) {}
+};
+
+/// What a sweep that goes on has behind it. Its decisions are taken again from what was reported, which takes little time
+/// and gives the state that they led to; only the training is not repeated.
+struct SweepPast {
+  int64_t n_slots = 0;          ///< that it had
+  std::vector<TickTime> times;  ///< of its intervals, the ticks 1, 2, ...
+  /// What `trial` reported at `interval`. Throws OutputError when that is not known.
+  std::function<double(int64_t trial, int64_t interval)> metric;
+  ByteSource saved;  ///< what `Executor::save` wrote after the last of these ticks; not read when there is none
 };
 
 /// Runs the interval loop: [start -> train -> decide -> retire] until the limits. Trials start by ascending id, as many at
@@ -112,8 +136,9 @@ class SweepObserver {
 /// metric that is not above 0. The result depends on time only where a timeout or `stop_requested` ended a trial.
 /// @param context device memory for the history and decisions, of `backend`'s kind; synchronised every interval
 /// @param stop_requested set (by a signal handler, say) to end after the running interval; may be null
+/// @param past null: the sweep is new
 SweepResult run_sweep(const SweepSpec& spec, const Configurations& configurations, Executor& executor,
                       const Backend& backend, const Context& context, std::span<SweepObserver* const> observers = {},
-                      const std::atomic<bool>* stop_requested = nullptr);
+                      const std::atomic<bool>* stop_requested = nullptr, const SweepPast* past = nullptr);
 
 }  // namespace lockstep

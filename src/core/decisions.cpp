@@ -123,6 +123,8 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
   cohort_.upload(population.cohort.data(), population.cohort.size());
 }
 
+void Decisions::report(std::span<const double> metrics) { metrics_.upload(metrics.data(), metrics.size()); }
+
 DecisionLog Decisions::decide(int64_t abort_below) {
   options_.ages = ages_.data();
   options_.n_ages = static_cast<int64_t>(ages_.size());

@@ -41,11 +41,14 @@ class Decisions {
 
   /// [n_slots] in device memory: where the trials report to.
   double* metrics() const { return metrics_.data(); }
+  int64_t n_slots() const { return view_.n_slots; }
+  /// Reports [n_slots] metrics that are in host memory.
+  void report(std::span<const double> metrics);
   /// Gives the slots to the first trials. Like `decide`.
   DecisionLog fill() { return decide(0); }
   /// Decides the interval that `metrics` was reported for, and returns its log. Synchronises the stream. Throws
   /// DeviceError when the policy's settings are wrong.
-  /// @param abort_below rows below this are ended; n_trials ends the sweep
+  /// @param abort_below rows below this that would go on are ended
   DecisionLog decide(int64_t abort_below);
   /// The configuration of the trial in each slot, [n_slots, n_params]. Synchronises the stream.
   std::vector<double> slot_draws() const;

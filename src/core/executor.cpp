@@ -7,4 +7,12 @@ void Executor::exploit(std::span<const Exploit>) {
   throw TaskError("these trials cannot take over each other's weights; choose an early_termination other than pbt");
 }
 
+void Executor::save(const ByteSink&) const {
+  throw TaskError("these trials cannot be saved, so the sweep cannot be resumed; run it without checkpoints");
+}
+
+void Executor::restore(const ByteSource&, std::span<const Placement>, std::span<const Exploit>) {
+  throw TaskError("these trials cannot be restored; run the sweep again from its start");
+}
+
 }  // namespace lockstep

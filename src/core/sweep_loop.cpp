@@ -21,14 +21,16 @@ namespace {
 class SweepLoop {
  public:
   SweepLoop(const SweepSpec& spec, const Configurations& configurations, Executor& executor, const Backend& backend,
-            const Context& context, std::span<SweepObserver* const> observers, const std::atomic<bool>* stop_requested)
+            const Context& context, std::span<SweepObserver* const> observers, const std::atomic<bool>* stop_requested,
+            const SweepPast* past)
       : spec_(checked(spec)),
         configurations_(configurations),
         executor_(executor),
         observers_(observers),
         stop_requested_(stop_requested),
+        past_(past),
         n_intervals_(read_n_intervals(configurations, executor)),
-        size_(sweep_size(spec, configurations, executor)),
+        size_(sweep_size(spec, configurations, executor, past)),
         decisions_(backend, context, spec.objective.goal, spec.early_termination, configurations, n_intervals_,
                    std::min(size_.n_slots, size_.n_trials), brackets(spec, size_),
                    population(spec, configurations, executor)) {
@@ -41,23 +43,12 @@ class SweepLoop {
     std::optional<SweepEnd> cut;
     if (is_stop_requested()) cut = SweepEnd::kInterrupted;
     if (!cut && n_trials() > 0) find_newcomers(decisions_.fill());
-    for (int64_t tick = 1; !cut && !(newcomers_.empty() && running_.empty()); ++tick) {
-      IntervalReport report;
-      report.tick = tick;
-      start(report);
-      executor_.train_interval(decisions_.metrics());
-      cut = cut_short();
-      const DecisionLog log = decisions_.decide(cut ? n_trials() : n_timed_out());
-      check_ratios(log);
-      read_reports(log, report);
-      find_changes(log);
-      exploit(report);
-      end_trials(cut, report);
-      find_newcomers(log);
-      progress_.elapsed_s = elapsed_s();
-      report.progress = progress_;
-      for (SweepObserver* observer : observers_) observer->on_interval(report);
+    for (tick_ = 1; !cut && has_work(); ++tick_) {
+      if (tick_ == n_past_ticks() + 1) restore();
+      cut = step();
     }
+    // All of the sweep is past, but for its end.
+    if (!cut && tick_ == n_past_ticks() + 1) restore();
     progress_.elapsed_s = elapsed_s();
     SweepResult result;
     // A limit that is met when nothing is left to do has cut nothing.
@@ -78,6 +69,37 @@ class SweepLoop {
     int64_t row;
     int64_t ticks_before;  ///< ticks of the sweep before the trial's first interval
   };
+
+  /// One interval; says what cuts the sweep short after it.
+  std::optional<SweepEnd> step() {
+    IntervalReport report;
+    report.tick = tick_;
+    report.played_back = is_past();
+    report.time.started_s = is_past() ? past_->times[past_index()].started_s : elapsed_s();
+    start(report);
+    if (is_past()) {
+      play_back();
+    } else {
+      executor_.train_interval(decisions_.metrics());
+    }
+    report.time.trained_s = is_past() ? past_->times[past_index()].trained_s : elapsed_s();
+    const DecisionLog log = decisions_.decide(n_timed_out(report.time.trained_s));
+    check_ratios(log);
+    read_reports(log, report);
+    find_changes(log);
+    exploit(report);
+    end_trials(report);
+    find_newcomers(log);
+    const std::optional<SweepEnd> cut = is_past() ? std::nullopt : cut_short(report.time.trained_s);
+    if (cut) {
+      for (SweepObserver* observer : observers_) observer->on_cut(tick_);
+      abort_running(*cut, report);
+    }
+    progress_.elapsed_s = report.time.trained_s;
+    report.progress = progress_;
+    for (SweepObserver* observer : observers_) observer->on_interval(report);
+    return cut;
+  }
 
   static const SweepSpec& checked(const SweepSpec& spec) {
     try {
@@ -122,23 +144,58 @@ class SweepLoop {
     return result;
   }
 
+  /// With the slots that it had before, whatever memory says now: decisions hang on them.
+  static SweepSize sweep_size(const SweepSpec& spec, const Configurations& configurations, const Executor& executor,
+                              const SweepPast* past) {
+    SweepSize size = lockstep::sweep_size(spec, configurations, executor);
+    if (past) size.n_slots = past->n_slots;
+    return size;
+  }
+
+  int64_t n_past_ticks() const { return past_ ? static_cast<int64_t>(past_->times.size()) : 0; }
+  bool is_past() const { return tick_ <= n_past_ticks(); }
+  size_t past_index() const { return static_cast<size_t>(tick_ - 1); }
+  bool has_work() const { return !(newcomers_.empty() && running_.empty()); }
+
+  /// What the running trials reported then.
+  void play_back() {
+    std::vector<double> metrics(static_cast<size_t>(decisions_.n_slots()), std::numeric_limits<double>::quiet_NaN());
+    for (const Running& one : running_) {
+      metrics[static_cast<size_t>(one.slot)] = past_->metric(id(one.row), tick_ - one.ticks_before);
+    }
+    decisions_.report(metrics);
+  }
+
+  /// Takes up the training where the past ends.
+  void restore() {
+    if (n_past_ticks() == 0) return;
+    std::vector<Placement> placements;
+    std::vector<Exploit> changed;
+    for (const Running& one : running_) {
+      placements.push_back({one.slot, id(one.row)});
+      if (const auto* now = changed_.find(id(one.row))) changed.push_back({id(one.row), id(one.row), now->draws});
+    }
+    executor_.restore(past_->saved, placements, changed);
+  }
+
   int64_t n_trials() const { return configurations_.n_trials(); }
   int64_t id(int64_t row) const { return configurations_.first_trial() + row; }
   bool is_stop_requested() const { return stop_requested_ && stop_requested_->load(); }
   double elapsed_s() const {
-    return std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
+    const double past_s = n_past_ticks() > 0 ? past_->times.back().trained_s : 0;
+    return past_s + std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
   }
 
-  std::optional<SweepEnd> cut_short() const {
+  std::optional<SweepEnd> cut_short(double now_s) const {
     if (is_stop_requested()) return SweepEnd::kInterrupted;
-    if (spec_.limits.timeout_s > 0 && elapsed_s() >= spec_.limits.timeout_s) return SweepEnd::kTimeout;
+    if (spec_.limits.timeout_s > 0 && now_s >= spec_.limits.timeout_s) return SweepEnd::kTimeout;
     return std::nullopt;
   }
 
   /// Rows below this have run for limits.trial_timeout: a prefix, as rows start in order.
-  int64_t n_timed_out() {
+  int64_t n_timed_out(double now_s) {
     if (spec_.limits.trial_timeout_s > 0) {
-      const double latest = elapsed_s() - spec_.limits.trial_timeout_s;
+      const double latest = now_s - spec_.limits.trial_timeout_s;
       while (n_timed_out_ < start_times_s_.size() && start_times_s_[n_timed_out_] <= latest) ++n_timed_out_;
     }
     return static_cast<int64_t>(n_timed_out_);
@@ -148,23 +205,23 @@ class SweepLoop {
   void find_newcomers(const DecisionLog& log) {
     newcomers_.clear();
     for (const Event& event : log.events) {
-      if (event.successor >= 0 && event.successor != event.trial) newcomers_.push_back({event.slot, id(event.successor)});
+      if (event.successor < 0 || event.successor == event.trial) continue;
+      newcomers_.push_back({event.slot, id(event.successor)});
     }
   }
 
   void start(IntervalReport& report) {
     if (newcomers_.empty()) return;
-    const double now_s = elapsed_s();
     for (const auto& [slot, trial] : newcomers_) {
       report.started.push_back(trial);
       running_.push_back({slot, trial - id(0), report.tick - 1});  // by ascending trial: later ones are started later
-      start_times_s_.push_back(now_s);
+      start_times_s_.push_back(report.time.started_s);
       progress_.trial_intervals_full += n_intervals_[trial - id(0)];
     }
     const auto n = static_cast<int64_t>(newcomers_.size());
     progress_.n_waiting -= n;
     progress_.n_running += n;
-    executor_.start(newcomers_);
+    if (!is_past()) executor_.start(newcomers_);
   }
 
   /// A ratio of a best that is not above 0 means nothing, and no decision may hang on it.
@@ -198,7 +255,7 @@ class SweepLoop {
     progress_.trial_intervals += static_cast<int64_t>(running_.size());
     progress_.trial_intervals_left -= static_cast<int64_t>(running_.size());
     if (!changed) return;
-    executor_.keep(best.trial);
+    if (!is_past()) executor_.keep(best.trial);
     best_configuration_ = configuration_of(configurations_, best.trial, changed_.find(best.trial));
   }
 
@@ -229,18 +286,19 @@ class SweepLoop {
     }
     if (report.exploits.empty()) return;
     progress_.n_exploits += static_cast<int64_t>(report.exploits.size());
+    if (is_past()) return;
     std::vector<Exploit> exploits;
     for (const TrialExploit& each : report.exploits) exploits.push_back({each.trial, each.source, each.draws});
     executor_.exploit(exploits);
   }
 
-  void end_trials(std::optional<SweepEnd> cut, IntervalReport& report) {
+  void end_trials(IntervalReport& report) {
     std::vector<int64_t> ended;
     for (const Event* const change : changes_) {
       const Event& event = *change;
       if (event.successor == event.trial) continue;
       ended.push_back(id(event.trial));
-      report.ends.push_back(end_of(event, cut));
+      report.ends.push_back(end_of(event));
       // Without a policy it would have ended here just the same, or trained on.
       const int64_t untrained = n_intervals_[event.trial] - event.interval;
       progress_.trial_intervals_left -= untrained;
@@ -248,7 +306,7 @@ class SweepLoop {
     }
     if (ended.empty()) return;
     progress_.n_running -= static_cast<int64_t>(ended.size());
-    executor_.retire(ended);
+    if (!is_past()) executor_.retire(ended);
     // Both by ascending trial.
     auto next = ended.begin();
     std::erase_if(running_, [&](const Running& one) {
@@ -259,7 +317,7 @@ class SweepLoop {
   }
 
   /// Counts the end of a trial and says it in words.
-  TrialEnd end_of(const Event& event, std::optional<SweepEnd> cut) {
+  TrialEnd end_of(const Event& event) {
     TrialEnd end;
     end.trial = id(event.trial);
     end.interval = event.interval;
@@ -283,12 +341,8 @@ class SweepLoop {
         return end;
       case Decision::kAbort:
         ++progress_.n_aborted;
-        if (cut) ++n_cut_;
         end.state = TrialState::kAborted;
-        end.reason = abort_reason(!cut                            ? AbortCause::kTrialTimeout
-                                  : *cut == SweepEnd::kInterrupted ? AbortCause::kInterrupt
-                                                                   : AbortCause::kTimeout,
-                                  event.interval);
+        end.reason = abort_reason(AbortCause::kTrialTimeout, event.interval);
         return end;
       case Decision::kContinue:
       case Decision::kExploit:
@@ -297,13 +351,40 @@ class SweepLoop {
     throw std::logic_error("trial " + std::to_string(end.trial) + " lost its slot without an end");
   }
 
+  /// Ends the trials that were to go on.
+  void abort_running(SweepEnd cut, IntervalReport& report) {
+    std::vector<int64_t> aborted;
+    auto reported = report.metrics.begin();
+    for (const Running& one : running_) {
+      const int64_t trial = id(one.row), interval = tick_ - one.ticks_before;
+      while (reported->trial != trial) ++reported;  // both by ascending trial
+      const AbortCause cause = cut == SweepEnd::kInterrupted ? AbortCause::kInterrupt : AbortCause::kTimeout;
+      report.ends.push_back(
+          {trial, interval, TrialState::kAborted, reported->metric, 0, abort_reason(cause, interval)});
+      aborted.push_back(trial);
+      const int64_t untrained = n_intervals_[static_cast<size_t>(one.row)] - interval;
+      progress_.trial_intervals_left -= untrained;
+      progress_.trial_intervals_full -= untrained;
+    }
+    if (aborted.empty()) return;
+    n_cut_ = static_cast<int64_t>(aborted.size());
+    progress_.n_running -= n_cut_;
+    progress_.n_aborted += n_cut_;
+    executor_.retire(aborted);
+    running_.clear();
+    std::sort(report.ends.begin(), report.ends.end(),
+              [](const TrialEnd& a, const TrialEnd& b) { return a.trial < b.trial; });
+  }
+
   const SweepSpec& spec_;
   const Configurations& configurations_;
   Executor& executor_;
   std::span<SweepObserver* const> observers_;
   const std::atomic<bool>* stop_requested_;
+  const SweepPast* past_;
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
 
+  int64_t tick_ = 0;  ///< the interval of the loop that is under way, from 1
   std::vector<int32_t> n_intervals_;
   SweepSize size_;
   Decisions decisions_;
@@ -327,8 +408,8 @@ double SweepResult::savings() const {
 
 SweepResult run_sweep(const SweepSpec& spec, const Configurations& configurations, Executor& executor,
                       const Backend& backend, const Context& context, std::span<SweepObserver* const> observers,
-                      const std::atomic<bool>* stop_requested) {
-  return SweepLoop(spec, configurations, executor, backend, context, observers, stop_requested).run();
+                      const std::atomic<bool>* stop_requested, const SweepPast* past) {
+  return SweepLoop(spec, configurations, executor, backend, context, observers, stop_requested, past).run();
 }
 
 }  // namespace lockstep

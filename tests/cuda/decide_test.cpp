@@ -237,17 +237,6 @@ TEST_P(Decide, PolicyStopsBeforeALimitDoes) {
   EXPECT_EQ(decisions_of(decide(sweep, policy, 3)), "saa");
 }
 
-TEST_P(Decide, StartsNobodyWhenTheSweepIsEnded) {
-  Sweep sweep = decide(waiting(6, 3));
-  sweep.n_intervals[0] = 1;
-  sweep.metrics = {0.1, 0.2, 0.3};
-  sweep = decide(sweep, kNoPolicy, 6);
-  EXPECT_EQ(decisions_of(sweep), "faa");
-  EXPECT_EQ(sweep.slot_trial, (std::vector<int64_t>{-1, -1, -1}));
-  EXPECT_EQ(sweep.next_trial[0], 3);
-  EXPECT_EQ(sweep.history.state[3], TrialState::kWaiting);
-}
-
 TEST_P(Decide, TakesSweepsWithoutTrialsOrSlots) {
   EarlyTermination median;
   median.kind = PolicyKind::kMedianStopping;
