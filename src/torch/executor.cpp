@@ -9,6 +9,7 @@
 #include <unordered_map>
 
 #include <lockstep/error.h>
+#include <lockstep/torch/trial_scope.h>
 
 #include "torch/cohorts.h"
 #include "torch/device_context.h"
@@ -32,9 +33,9 @@ DataPart on_device(const DataPart& part, torch::Device device) {
   return {part.inputs.to(device), part.targets.to(device)};
 }
 
-class TorchExecutor : public Executor {
+class TileExecutor final : public TorchExecutor {
  public:
-  TorchExecutor(const Task& task, const Configurations& configurations, const std::map<std::string, Setting>& settings,
+  TileExecutor(const Task& task, const Configurations& configurations, const std::map<std::string, Setting>& settings,
                 const Objective& objective, const TorchExecutorOptions& options)
       : options_(options),
         configurations_(configurations),
@@ -156,12 +157,62 @@ class TorchExecutor : public Executor {
     if (kept_trial_ < 0 || test_.size() == 0) return std::nullopt;
     double out = 0;
     on_workers("evaluating the best trial", 1, [&](int64_t) {
-      const std::vector<int64_t> one{kept_trial_};
-      Tile tile(source_, one);
+      Tile tile = kept_tile();
       tile.restore_row(0, kept_);
       out = tile.evaluate(test_, metric_).front();
     });
     return out;
+  }
+
+  TrialWeights kept_weights() override {
+    TrialWeights out;
+    if (kept_trial_ < 0) return out;
+    out.trial = kept_trial_;
+    on_workers("reading the kept weights", 1, [&](int64_t) {
+      const torch::NoGradGuard no_grad;
+      Tile tile = kept_tile();
+      tile.restore_row(0, kept_);
+      const auto add = [&](const std::string& name, const torch::Tensor& tensor) {
+        const torch::Tensor one = is_batched(tensor) ? physical(tensor).select(0, 0) : tensor;
+        out.tensors.emplace_back(name, one.detach().cpu().clone());
+      };
+      for (const auto& each : tile.program().module->named_parameters()) add(each.key(), each.value());
+      for (const auto& each : tile.program().module->named_buffers()) add(each.key(), each.value());
+    });
+    return out;
+  }
+
+  void save(const ByteSink& sink) const override {
+    SavedRows kept;
+    if (kept_trial_ >= 0) kept = {{kept_trial_}, {0}, rows_as_bytes(kept_)};
+    write_rows(kept, sink);
+    const auto n_places = static_cast<int64_t>(
+        std::count_if(places_.begin(), places_.end(), [](const auto& place) { return !place->trials().empty(); }));
+    sink(&n_places, sizeof n_places);
+    for (const auto& place : places_) {
+      if (!place->trials().empty()) write_rows(place->save(), sink);
+    }
+  }
+
+  void restore(const ByteSource& source, std::span<const Placement> placements,
+               std::span<const Exploit> changed) override {
+    for (const auto& each : changed) configurations_.replace(each.trial, each.draws);
+    for (const auto& [slot, trial] : placements) {
+      slot_of_[trial] = slot;
+      reports_.resize(std::max(reports_.size(), static_cast<size_t>(slot) + 1));
+    }
+    const SavedRows kept = read_rows(source);
+    int64_t n_places = 0;
+    source(&n_places, sizeof n_places);
+    on_workers("restoring trials", 1, [&](int64_t) {
+      if (!kept.trials.empty()) restore_kept(kept);
+      for (int64_t i = 0; i < n_places; ++i) restore_place(read_rows(source));
+    });
+    for (const auto& [slot, trial] : placements) {
+      if (place_of_.count(trial) == 0) {
+        throw OutputError("the saved weights are without trial " + std::to_string(trial) + ", which was training");
+      }
+    }
   }
 
   std::vector<std::string> notes() const override {
@@ -212,6 +263,36 @@ class TorchExecutor : public Executor {
     } catch (const std::bad_alloc&) {
       throw DeviceError(std::string("out of memory while ") + doing + "; lower limits.max_concurrent_trials");
     }
+  }
+
+  /// A tile for the kept trial, with fresh weights.
+  Tile kept_tile() const { return Tile(source_, std::vector<int64_t>{kept_trial_}); }
+
+  void restore_kept(const SavedRows& rows) {
+    kept_trial_ = rows.trials.front();
+    if (cohort_of_.count(kept_trial_) == 0) throw OutputError(unknown_trial(kept_trial_));
+    kept_ = kept_tile().copy_row(0);
+    set_rows_from_bytes(kept_, rows.tensors);
+  }
+
+  /// Trials that trained together go on together; those that nobody has a slot for are left out.
+  void restore_place(const SavedRows& saved) {
+    std::vector<int64_t> wanted;
+    for (size_t i = 0; i < saved.trials.size(); ++i) {
+      if (slot_of_.count(saved.trials[i]) != 0) wanted.push_back(static_cast<int64_t>(i));
+    }
+    if (wanted.empty()) return;
+    const SavedRows rows = saved.select(wanted);
+    const auto cohort = cohort_of_.find(rows.trials.front());
+    if (cohort == cohort_of_.end()) throw OutputError(unknown_trial(rows.trials.front()));
+    auto tile = std::make_unique<Tile>(source_, rows.trials);
+    tile->restore(rows);
+    places_.push_back(std::make_unique<Place>(cohort->second, std::move(tile)));
+    for (const auto trial : rows.trials) place_of_[trial] = places_.back().get();
+  }
+
+  static std::string unknown_trial(int64_t trial) {
+    return "the saved weights are of a trial " + std::to_string(trial) + ", which this sweep does not have";
   }
 
   void add(Place& place, int64_t trial) {
@@ -320,10 +401,10 @@ class TorchExecutor : public Executor {
 
 }  // namespace
 
-std::unique_ptr<Executor> make_torch_executor(const Task& task, const Configurations& configurations,
-                                              const std::map<std::string, Setting>& settings,
-                                              const Objective& objective, const TorchExecutorOptions& options) {
-  return std::make_unique<TorchExecutor>(task, configurations, settings, objective, options);
+std::unique_ptr<TorchExecutor> make_torch_executor(const Task& task, const Configurations& configurations,
+                                                   const std::map<std::string, Setting>& settings,
+                                                   const Objective& objective, const TorchExecutorOptions& options) {
+  return std::make_unique<TileExecutor>(task, configurations, settings, objective, options);
 }
 
 }  // namespace lockstep

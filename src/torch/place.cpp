@@ -6,6 +6,16 @@
 
 namespace lockstep {
 
+Place::Place(size_t cohort, std::unique_ptr<Tile> tile)
+    : cohort_(cohort), trials_(tile->trials()), tile_(std::move(tile)) {}
+
+SavedRows Place::save() const {
+  std::vector<int64_t> slots;
+  for (const auto trial : trials_) slots.push_back(slot_of(trial));
+  std::sort(slots.begin(), slots.end());
+  return tile_->save(slots);
+}
+
 void Place::drop(int64_t trial) {
   const auto at = std::find(trials_.begin(), trials_.end(), trial);
   if (at == trials_.end()) throw std::logic_error("trial " + std::to_string(trial) + " is not in this place");

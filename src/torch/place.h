@@ -13,6 +13,8 @@ namespace lockstep {
 class Place {
  public:
   explicit Place(size_t cohort) : cohort_(cohort) {}
+  /// With trials that train already.
+  Place(size_t cohort, std::unique_ptr<Tile> tile);
 
   size_t cohort() const { return cohort_; }
   /// Who is here from now on; in no order.
@@ -32,6 +34,8 @@ class Place {
 
   /// The trials' tile; null until the first `settle`. It still holds trials that were dropped since, and none that were added.
   Tile* tile() const { return tile_.get(); }
+  /// What the trials here, all of which have trained, need to go on elsewhere.
+  SavedRows save() const;
   /// The tile's slot of a trial. Throws std::logic_error when it is not there.
   int64_t slot_of(int64_t trial) const;
   /// Every age that a trial here may have, 0 for newcomers among them.

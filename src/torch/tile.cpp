@@ -214,14 +214,28 @@ int64_t Tile::bytes() const {
   return static_cast<int64_t>(out);
 }
 
+namespace {
+
+/// The physical tensor behind a wrapper, made contiguous where it is not.
+torch::Tensor contiguous_physical(const torch::Tensor& wrapper) {
+  if (!physical(wrapper).is_contiguous()) replace_physical(wrapper, physical(wrapper).contiguous());
+  return physical(wrapper);
+}
+
+}  // namespace
+
+std::vector<torch::Tensor> Tile::weight_tensors() const {
+  std::vector<torch::Tensor> out{parameters_};
+  for (const auto* tensor : optimizer_->state_tensors()) out.push_back(*tensor);
+  for (size_t i = 0; i < n_buffers_; ++i) out.push_back(contiguous_physical(wrapped_rows_[i]));
+  return out;
+}
+
 std::vector<torch::Tensor> Tile::row_tensors() const {
   std::vector<torch::Tensor> out;
   for (const auto* tensor : optimizer_->row_tensors()) out.push_back(*tensor);
   out.push_back(parameters_);  // in the order of owned_row_tensors
-  for (const auto& wrapper : wrapped_rows_) {
-    if (!physical(wrapper).is_contiguous()) replace_physical(wrapper, physical(wrapper).contiguous());
-    out.push_back(physical(wrapper));
-  }
+  for (const auto& wrapper : wrapped_rows_) out.push_back(contiguous_physical(wrapper));
   return out;
 }
 
@@ -301,14 +315,31 @@ void Tile::take_over(const Tile& other, std::span<const int64_t> slots) {
 
 void Tile::copy_weights(int64_t slot, const Tile& other, int64_t other_slot) {
   torch::NoGradGuard no_grad;
-  const auto weights_of = [](const Tile& tile) {
-    std::vector<torch::Tensor> out{tile.parameters_};
-    for (const auto* tensor : tile.optimizer_->state_tensors()) out.push_back(*tensor);
-    for (size_t i = 0; i < tile.n_buffers_; ++i) out.push_back(physical(tile.wrapped_rows_[i]));
-    return out;
-  };
-  copy_rows(weights_of(*this), weights_of(other), std::span(&other_slot, 1), std::span(&slot, 1));
+  copy_rows(weight_tensors(), other.weight_tensors(), std::span(&other_slot, 1), std::span(&slot, 1));
   ages_[static_cast<size_t>(slot)] = other.ages_[static_cast<size_t>(other_slot)];
+}
+
+SavedRows Tile::save(std::span<const int64_t> slots) const {
+  torch::NoGradGuard no_grad;
+  SavedRows out;
+  for (const auto slot : slots) {
+    out.trials.push_back(trials_[static_cast<size_t>(slot)]);
+    out.ages.push_back(ages_[static_cast<size_t>(slot)]);
+  }
+  auto tensors = weight_tensors();
+  if (static_cast<int64_t>(slots.size()) < n_trials()) {
+    const torch::Tensor index = torch::tensor(std::vector<int64_t>(slots.begin(), slots.end()), torch::kLong).to(device_);
+    for (auto& tensor : tensors) tensor = tensor.index_select(0, index);
+  }
+  out.tensors = rows_as_bytes(tensors);
+  return out;
+}
+
+void Tile::restore(const SavedRows& rows) {
+  torch::NoGradGuard no_grad;
+  TORCH_INTERNAL_ASSERT(rows.trials == trials_);
+  set_rows_from_bytes(weight_tensors(), rows.tensors);
+  ages_ = rows.ages;
 }
 
 std::vector<torch::Tensor> Tile::copy_row(int64_t slot) const {

@@ -11,6 +11,7 @@
 #include <lockstep/torch/task.h>
 
 #include "torch/row_optimizer.h"
+#include "torch/saved_rows.h"
 
 namespace lockstep {
 
@@ -62,6 +63,11 @@ class Tile {
   /// and its age. Its hyperparameters stay.
   void copy_weights(int64_t slot, const Tile& other, int64_t other_slot);
 
+  /// All that the trials in these slots, ascending, need to go on elsewhere.
+  SavedRows save(std::span<const int64_t> slots) const;
+  /// Lets the tile's trials, which must be those of `rows` in their order, go on from there.
+  void restore(const SavedRows& rows);
+
   /// A trial's weights and buffers: one tensor [1, ...] each, in a fixed order.
   std::vector<torch::Tensor> copy_row(int64_t slot) const;
   void restore_row(int64_t slot, std::span<const torch::Tensor> row);
@@ -74,6 +80,8 @@ class Tile {
   void bind_parameters();
   void bind_ids();
   std::vector<torch::Tensor*> owned_row_tensors();
+  /// What training changes, with a row a trial: parameters, optimiser state, buffers. Contiguous.
+  std::vector<torch::Tensor> weight_tensors() const;
   /// Everything with a row a trial, contiguous; and its replacement by tensors with other numbers of rows.
   std::vector<torch::Tensor> row_tensors() const;
   void set_row_tensors(const std::vector<torch::Tensor>& tensors);
