@@ -114,9 +114,9 @@ class SweepObserver {
   // sweep that goes on from its past, the intervals of the past are reported first, again.
   virtual void on_start(const SweepSpec&, const Configurations&) {}
   virtual void on_interval(const IntervalReport&) {}
-  /// A timeout or a stop request ends the sweep after `tick`, whose decisions are taken: the trials that were to go on
-  /// are about to be aborted, and `on_interval` is about to report it. Still there, they can be saved.
-  virtual void on_cut(int64_t /*tick*/) {}
+  /// A timeout or a stop request ends the sweep after this interval, whose decisions are taken: the trials that were to
+  /// go on are about to be aborted, and `on_interval` is about to be called. Still there, they can be saved.
+  virtual void on_cut(const IntervalReport&) {}
   virtual void on_end(const SweepResult&) {}
 };
 

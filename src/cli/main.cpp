@@ -79,6 +79,7 @@ int run(int argc, char** argv) {
       "5 results cannot be written or read, 6 device not there, 7 training task failed, 130 interrupted.\n"
       "'lockstep COMMAND --help' tells more about a command.");
   add_run(app);
+  add_resume(app);
   add_validate(app);
   add_best(app);
   add_trials(app);

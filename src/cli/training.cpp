@@ -40,6 +40,8 @@ Context Training::context() const {
   return context;
 }
 
+std::string Training::data_fingerprint() const { return lockstep::data_fingerprint(state_->task->data()); }
+
 std::vector<std::string> Training::notes() const {
   auto out = state_->task->notes();
   const auto more = state_->executor->notes();
@@ -66,5 +68,6 @@ Device choose_device(const std::string& text, std::string& why) {
 
 std::string torch_version() { return libtorch_version(); }
 std::string torch_path() { return libtorch_path(); }
+std::string processor_features() { return lockstep::processor_features(); }
 
 }  // namespace lockstep::cli

@@ -25,6 +25,8 @@ class Training {
   Executor& executor();
   const Backend& backend() const;
   Context context() const;
+  /// Tells the data from other data.
+  std::string data_fingerprint() const;
   /// What a user should know: sizes of the data's parts, cohorts.
   std::vector<std::string> notes() const;
 
@@ -39,5 +41,6 @@ Device choose_device(const std::string& text, std::string& why);
 
 std::string torch_version();
 std::string torch_path();
+std::string processor_features();
 
 }  // namespace lockstep::cli

@@ -90,13 +90,14 @@ class SweepLoop {
     exploit(report);
     end_trials(report);
     find_newcomers(log);
-    const std::optional<SweepEnd> cut = is_past() ? std::nullopt : cut_short(report.time.trained_s);
-    if (cut) {
-      for (SweepObserver* observer : observers_) observer->on_cut(tick_);
-      abort_running(*cut, report);
-    }
     progress_.elapsed_s = report.time.trained_s;
     report.progress = progress_;
+    const std::optional<SweepEnd> cut = is_past() ? std::nullopt : cut_short(report.time.trained_s);
+    if (cut) {
+      for (SweepObserver* observer : observers_) observer->on_cut(report);
+      abort_running(*cut, report);
+      report.progress = progress_;
+    }
     for (SweepObserver* observer : observers_) observer->on_interval(report);
     return cut;
   }

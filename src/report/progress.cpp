@@ -99,6 +99,7 @@ size_t ProgressDisplay::terminal_width() const {
 }
 
 void ProgressDisplay::on_interval(const IntervalReport& report) {
+  if (report.played_back) return;
   if (live_) {
     // One column is left free: a terminal may wrap when the last one is written.
     const size_t width = std::max<size_t>(terminal_width(), 2) - 1;

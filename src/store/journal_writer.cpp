@@ -22,11 +22,11 @@ constexpr int kBusyTimeoutMs = 60'000;
 /// Optuna counts rows from 1 and trials from 0.
 int64_t row_id(int64_t trial) { return trial + 1; }
 
-Database& with_tables(Database& database) {
+Database& with_tables(Database& database, bool is_resumed) {
   database.set_busy_timeout(kBusyTimeoutMs);
   // A file system without shared memory keeps its usual journal, which is as safe and slower.
   database.execute("PRAGMA journal_mode=WAL; PRAGMA synchronous=NORMAL");
-  create_tables(database);
+  if (!is_resumed) create_tables(database);
   return database;
 }
 
@@ -53,11 +53,12 @@ void bind_metric(Statement& statement, int index, double metric) {
 
 }  // namespace
 
-JournalWriter::JournalWriter(const std::string& path, RunInfo info)
+JournalWriter::JournalWriter(const std::string& path, RunInfo info, bool is_resumed)
     : info_(std::move(info)),
-      database_(path, Database::Mode::kCreate),
+      is_resumed_(is_resumed),
+      database_(path, is_resumed ? Database::Mode::kWrite : Database::Mode::kCreate),
       insert_trial_(
-          with_tables(database_),
+          with_tables(database_, is_resumed),
           "INSERT INTO trials (trial_id, number, study_id, state, datetime_start) VALUES (?, ?, 1, 'RUNNING', ?)"),
       insert_param_(
           database_,
@@ -85,6 +86,8 @@ JournalWriter::JournalWriter(const std::string& path, RunInfo info)
 
 void JournalWriter::begin() { database_.execute("BEGIN IMMEDIATE"); }
 void JournalWriter::commit() { database_.execute("COMMIT"); }
+// With synchronous=NORMAL a commit reaches the disk when the log is folded in.
+void JournalWriter::sync() { database_.execute("PRAGMA wal_checkpoint(PASSIVE)"); }
 
 void JournalWriter::write_start(UtcTime time, const SweepSpec& spec, const Configurations& configurations) {
   configurations_ = configurations;
@@ -92,6 +95,7 @@ void JournalWriter::write_start(UtcTime time, const SweepSpec& spec, const Confi
   for (const Parameter& parameter : configurations.space().parameters()) {
     distributions_.push_back(optuna_distribution_json(parameter.distribution));
   }
+  if (is_resumed_) return;
   const bool maximize = spec.objective.goal == Goal::kMaximize;
   std::string name = spec.display_name.empty() ? std::filesystem::path(spec.file).stem().string() : spec.display_name;
   if (name.empty()) name = "sweep";
@@ -114,8 +118,8 @@ void JournalWriter::write_start(UtcTime time, const SweepSpec& spec, const Confi
   Statement(
       database_,
       "INSERT INTO lockstep_sweep (study_id, layout_version, lockstep_version, torch_version, device, seed, spec_file, "
-      "spec_text, display_name, goal, primary_metric, n_trials, notes_json, datetime_start) "
-      "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
+      "spec_text, display_name, goal, primary_metric, n_trials, notes_json, datetime_start, processor, "
+      "data_fingerprint, n_slots) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
       .bind(1, kStudyId)
       .bind(2, kLayoutVersion)
       .bind(3, info_.lockstep_version)
@@ -130,6 +134,45 @@ void JournalWriter::write_start(UtcTime time, const SweepSpec& spec, const Confi
       .bind(12, configurations.n_trials())
       .bind(13, json_text(info_.notes))
       .bind(14, utc_text(time))
+      .bind(15, info_.processor)
+      .bind(16, info_.data_fingerprint)
+      .bind(17, info_.n_slots)
+      .run();
+}
+
+void JournalWriter::write_resume(UtcTime time, const RecordedPast& past) {
+  last_report_ = time;
+  database_.execute(
+      "CREATE TEMP TABLE past (trial_id INTEGER PRIMARY KEY, n_reported INTEGER NOT NULL, is_running INTEGER NOT NULL)");
+  {
+    Statement insert(database_, "INSERT INTO past VALUES (?, ?, ?)");
+    for (const RecordedPast::Trial& trial : past.trials) {
+      insert.bind(1, row_id(trial.id)).bind(2, trial.n_reported).bind(3, int64_t{trial.is_running}).run();
+    }
+  }
+  // What else is said of a trial (a note by Optuna's dashboard, say) stays: the trial will be there again.
+  database_.execute(
+      "DELETE FROM trial_intermediate_values WHERE NOT EXISTS (SELECT 1 FROM past "
+      "  WHERE past.trial_id = trial_intermediate_values.trial_id AND step <= n_reported);"
+      "DELETE FROM lockstep_exploits WHERE NOT EXISTS (SELECT 1 FROM past "
+      "  WHERE past.trial_id = lockstep_exploits.trial_id AND interval <= n_reported);"
+      "DELETE FROM lockstep_events WHERE trial_id NOT IN (SELECT trial_id FROM past WHERE NOT is_running);"
+      "DELETE FROM trial_values WHERE trial_id NOT IN (SELECT trial_id FROM past WHERE NOT is_running);"
+      "DELETE FROM trial_params WHERE trial_id NOT IN (SELECT trial_id FROM past);"
+      "DELETE FROM trials WHERE trial_id NOT IN (SELECT trial_id FROM past);"
+      "UPDATE trials SET state = 'RUNNING', datetime_complete = NULL "
+      "  WHERE trial_id IN (SELECT trial_id FROM past WHERE is_running);"
+      "UPDATE lockstep_sweep SET datetime_end = NULL, end_state = NULL, failure = NULL, test_value = NULL;"
+      "DROP TABLE past");
+  Statement(database_,
+            "INSERT INTO lockstep_resumes (tick, lockstep_version, torch_version, device, processor, \"datetime\") "
+            "VALUES (?, ?, ?, ?, ?, ?)")
+      .bind(1, past.n_ticks)
+      .bind(2, info_.lockstep_version)
+      .bind(3, info_.torch_version)
+      .bind(4, info_.device)
+      .bind(5, info_.processor)
+      .bind(6, utc_text(time))
       .run();
 }
 

@@ -16,12 +16,16 @@ namespace lockstep {
 /// transaction, and after a failure it can only be destroyed. Throws OutputError.
 class JournalWriter {
  public:
-  /// Creates the database, which must not exist, and its tables.
-  JournalWriter(const std::string& path, RunInfo info);
+  /// Creates the database, which must not exist, and its tables; or opens one that a killed sweep left.
+  JournalWriter(const std::string& path, RunInfo info, bool is_resumed);
 
   void begin();
   void commit();
+  /// Waits until what was committed has reached the disk.
+  void sync();
   void write_start(UtcTime time, const SweepSpec& spec, const Configurations& configurations);
+  /// Takes back what the database has beyond `past`, and notes the resume.
+  void write_resume(UtcTime time, const RecordedPast& past);
   void write_interval(UtcTime time, const IntervalReport& report);
   void write_end(UtcTime time, const SweepResult& result);
   void write_failure(UtcTime time, const std::string& failure);
@@ -37,6 +41,7 @@ class JournalWriter {
   void write_end_state(UtcTime time, const std::string& state, const std::string* failure);
 
   const RunInfo info_;
+  const bool is_resumed_;
   Database database_;
   Configurations configurations_;
   std::vector<std::string> distributions_;  ///< Optuna's JSON, a column each

@@ -1,11 +1,11 @@
 #include "store/optuna_curves.h"
 
 #include <fstream>
-#include <limits>
 #include <vector>
 
 #include <lockstep/error.h>
 
+#include "store/metric_value.h"
 #include "store/sqlite.h"
 
 namespace lockstep {
@@ -49,15 +49,6 @@ std::optional<Goal> read_goal(Database& database, int64_t study_id) {
   return std::nullopt;
 }
 
-/// The tables hold no value that is not finite: they say of which kind it is.
-double read_value(const Statement& query, int value_column, int type_column) {
-  const std::string type = query.text(type_column);
-  if (type == "INF_POS") return std::numeric_limits<double>::infinity();
-  if (type == "INF_NEG") return -std::numeric_limits<double>::infinity();
-  if (type == "NAN" || query.is_null(value_column)) return std::numeric_limits<double>::quiet_NaN();
-  return query.real(value_column);
-}
-
 int64_t count_without_curve(Database& database, int64_t study_id) {
   Statement query(database,
                   "SELECT count(*) FROM trials WHERE study_id = ? AND NOT EXISTS "
@@ -91,7 +82,7 @@ OptunaCurves read(const std::string& path, const std::string& wanted) {
                   "SELECT number, step, intermediate_value, intermediate_value_type FROM trials "
                   "JOIN trial_intermediate_values USING (trial_id) WHERE study_id = ? ORDER BY number, step");
   query.bind(1, study.id);
-  while (query.step()) collector.add(query.text(0), query.integer(1), read_value(query, 2, 3));
+  while (query.step()) collector.add(query.text(0), query.integer(1), metric_value(query, 2, 3));
   result.curves = collector.finish();
   return result;
 }

@@ -2,15 +2,18 @@
 
 #include <cctype>
 #include <cerrno>
-#include <cstdio>
 #include <cstring>
 #include <filesystem>
 #include <system_error>
+#include <utility>
 
 #include <fcntl.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <lockstep/error.h>
+
+#include "store/atomic_file.h"
 
 namespace lockstep {
 
@@ -39,45 +42,6 @@ fs::path nearest_existing(fs::path path) {
   return path.empty() ? fs::path(".") : path;
 }
 
-/// A file that closes and, unless it was kept, removes itself.
-class TemporaryFile {
- public:
-  explicit TemporaryFile(std::string path)
-      : path_(std::move(path)), descriptor_(open(path_.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0644)) {
-    if (descriptor_ < 0) fail("cannot be written");
-  }
-  ~TemporaryFile() {
-    if (descriptor_ >= 0) close(descriptor_);
-    if (!kept_) unlink(path_.c_str());
-  }
-  TemporaryFile(const TemporaryFile&) = delete;
-  TemporaryFile& operator=(const TemporaryFile&) = delete;
-
-  void write_all(const std::string& content) {
-    for (size_t done = 0; done < content.size();) {
-      const ssize_t n = write(descriptor_, content.data() + done, content.size() - done);
-      if (n < 0 && errno == EINTR) continue;
-      if (n < 0) fail("cannot be written");
-      done += static_cast<size_t>(n);
-    }
-    if (fsync(descriptor_) != 0 && errno != EINVAL && errno != ENOTSUP) fail("cannot be written");
-  }
-  void rename_to(const std::string& path) {
-    if (rename(path_.c_str(), path.c_str()) != 0) fail("cannot be renamed");
-    kept_ = true;
-  }
-
- private:
-  [[noreturn]] void fail(const char* what) const {
-    throw OutputError(path_ + " " + what + ": " + std::strerror(errno) +
-                      "; free space or check the folder's permissions");
-  }
-
-  std::string path_;
-  int descriptor_ = -1;
-  bool kept_ = false;
-};
-
 }  // namespace
 
 std::string default_output_directory(const SweepSpec& spec, UtcTime now) {
@@ -102,29 +66,46 @@ void check_output_directory(const std::string& directory, bool overwrite) {
   }
   if (!overwrite && fs::exists(path / kDatabaseFile, ignored)) {
     throw OutputError(directory +
-                      " holds the results of a sweep already; choose another folder with --output, or replace them "
-                      "with --overwrite");
+                      " holds the results of a sweep already; let it go on with `lockstep resume`, choose another "
+                      "folder with --output, or replace them with --overwrite");
   }
 }
 
-void prepare_output_directory(const std::string& directory, bool overwrite) {
+DirectoryLock::DirectoryLock(const std::string& directory)
+    : descriptor_(open(directory.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC)) {
+  // A file system that knows no locks gives none, and the sweep goes on without.
+  if (descriptor_ < 0 || flock(descriptor_, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK) return;
+  close(descriptor_);
+  throw OutputError(directory + ": another process is writing to it; wait for its end, or end it");
+}
+
+DirectoryLock::DirectoryLock(DirectoryLock&& other) noexcept : descriptor_(std::exchange(other.descriptor_, -1)) {}
+
+DirectoryLock::~DirectoryLock() {
+  if (descriptor_ >= 0) close(descriptor_);
+}
+
+DirectoryLock prepare_output_directory(const std::string& directory, bool overwrite) {
   check_output_directory(directory, overwrite);
   std::error_code failed;
   fs::create_directories(directory, failed);
   if (failed) throw OutputError(directory + ": cannot be made: " + failed.message() + kElsewhere);
+  DirectoryLock lock(directory);
   const std::string database = kDatabaseFile;
+  const std::string checkpoint = kCheckpointFile;
   for (const std::string& name : {database, database + "-wal", database + "-shm", database + "-journal",
-                                  std::string(kTrialsFile), std::string(kBestFile)}) {
+                                  checkpoint, checkpoint + ".tmp", std::string(kTrialsFile), std::string(kBestFile)}) {
     fs::remove(fs::path(directory) / name, failed);
     if (failed) throw OutputError(directory + "/" + name + ": cannot be removed: " + failed.message() + kElsewhere);
   }
+  return lock;
 }
 
 void write_file_atomically(const std::string& directory, const std::string& name, const std::string& content) {
-  const std::string path = (fs::path(directory) / name).string();
-  TemporaryFile file(path + ".tmp");
-  file.write_all(content);
-  file.rename_to(path);
+  AtomicFile file((fs::path(directory) / name).string());
+  file.write(content.data(), content.size());
+  file.sync();
+  file.commit();
 }
 
 }  // namespace lockstep

@@ -6,6 +6,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "store/metric_value.h"
 #include "store/output_directory.h"
 #include "store/schema.h"
 #include "store/search_space_json.h"
@@ -83,6 +84,13 @@ int64_t read_sweep(Database& database, SweepRecord& record) {
   record.trial_intervals = query.integer(16);
   record.trial_intervals_full = query.integer(17);
   if (!query.is_null(18)) record.test_value = query.real(18);
+  if (query.integer(0) >= kResumeVersion) {
+    Statement more(database, "SELECT processor, data_fingerprint, n_slots FROM lockstep_sweep");
+    more.step();
+    record.processor = more.text(0);
+    record.data_fingerprint = more.text(1);
+    record.n_slots = more.integer(2);
+  }
   const auto space =
       database.query_text("SELECT value_json FROM study_user_attributes WHERE \"key\" = 'lockstep:search_space'");
   record.search_space = search_space_from_json(space.value_or("[]"));
@@ -146,10 +154,11 @@ void read_exploits(Database& database, const std::map<int64_t, size_t>& index, S
   while (query.step()) {
     const auto found = index.find(query.integer(0));
     if (found == index.end()) continue;
-    ExploitRecord exploit{query.integer(1), query.integer(2), {}};
+    ExploitRecord exploit{query.integer(1), query.integer(2), {}, {}};
     const auto draws = nlohmann::json::parse(query.text(3));
     for (const Parameter& parameter : record.search_space.parameters()) {
-      exploit.hyperparameters.push_back(parameter.distribution.decode(draws.at(parameter.name).get<double>()));
+      exploit.draws.push_back(draws.at(parameter.name).get<double>());
+      exploit.hyperparameters.push_back(parameter.distribution.decode(exploit.draws.back()));
     }
     record.trials[found->second].exploits.push_back(std::move(exploit));
   }
@@ -207,9 +216,20 @@ double SweepRecord::savings() const {
   return 1 - static_cast<double>(trial_intervals) / static_cast<double>(trial_intervals_full);
 }
 
+std::map<int64_t, std::vector<double>> load_reports(const std::string& directory) {
+  Database database(find_database(directory), Database::Mode::kRead);
+  database.set_busy_timeout(kBusyTimeoutMs);
+  check_is_ours(database);
+  std::map<int64_t, std::vector<double>> reports;
+  Statement query(database,
+                  "SELECT trial_id - 1, intermediate_value, intermediate_value_type FROM trial_intermediate_values "
+                  "ORDER BY trial_id, step");
+  while (query.step()) reports[query.integer(0)].push_back(metric_value(query, 1, 2));
+  return reports;
+}
+
 SweepRecord load_results(const std::string& directory) {
-  const std::string path = find_database(directory);
-  Database database(path, Database::Mode::kRead);
+  Database database(find_database(directory), Database::Mode::kRead);
   database.set_busy_timeout(kBusyTimeoutMs);
   check_is_ours(database);
   SweepRecord record;

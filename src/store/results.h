@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <vector>
@@ -18,6 +19,7 @@ struct ExploitRecord {
   int64_t interval = 0;  ///< after which
   int64_t source = 0;    ///< number
   std::vector<Value> hyperparameters;  ///< from then on
+  std::vector<double> draws;           ///< the same, as the sampler and the executor know them
 };
 
 /// One trial, as the journal has it.
@@ -61,6 +63,10 @@ struct SweepRecord {
   std::string device;
   std::string lockstep_version;
   std::string torch_version;
+  // "" and 0 where an earlier version, which recorded none of them, wrote the results.
+  std::string processor;
+  std::string data_fingerprint;
+  int64_t n_slots = 0;  ///< trials that could train at once
   std::vector<std::string> notes;
   UtcTime start;
   RecordedEnd end = RecordedEnd::kNone;
@@ -85,5 +91,9 @@ struct SweepRecord {
 /// Reads the results of a finished, running or killed sweep. Throws OutputError, with the cure, when there is no such
 /// folder, no sweep.db in it, or it is not Lockstep's.
 SweepRecord load_results(const std::string& directory);
+
+/// Every report of every trial that was started, as it was made: [interval - 1] by the trial's number. Throws as
+/// `load_results` does.
+std::map<int64_t, std::vector<double>> load_reports(const std::string& directory);
 
 }  // namespace lockstep

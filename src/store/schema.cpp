@@ -108,7 +108,18 @@ CREATE TABLE lockstep_sweep (
   elapsed_s FLOAT NOT NULL DEFAULT 0,
   trial_intervals INTEGER NOT NULL DEFAULT 0,
   trial_intervals_full INTEGER NOT NULL DEFAULT 0,
-  test_value FLOAT);
+  test_value FLOAT,
+  processor TEXT NOT NULL,
+  data_fingerprint TEXT NOT NULL,
+  n_slots INTEGER NOT NULL);
+CREATE TABLE lockstep_resumes (
+  resume_id INTEGER NOT NULL PRIMARY KEY,
+  tick INTEGER NOT NULL,
+  lockstep_version TEXT NOT NULL,
+  torch_version TEXT NOT NULL,
+  device TEXT NOT NULL,
+  processor TEXT NOT NULL,
+  "datetime" DATETIME NOT NULL);
 CREATE TABLE lockstep_events (
   event_id INTEGER NOT NULL PRIMARY KEY,
   trial_id INTEGER NOT NULL REFERENCES trials (trial_id),

@@ -5,9 +5,11 @@
 namespace lockstep {
 
 /// Version of the `lockstep_` tables. A reader refuses a higher one.
-inline constexpr int64_t kLayoutVersion = 2;
+inline constexpr int64_t kLayoutVersion = 3;
 /// The first with `lockstep_exploits`.
 inline constexpr int64_t kExploitsVersion = 2;
+/// The first that says what a resume needs: `processor`, `data_fingerprint`, `n_slots`, and `lockstep_resumes`.
+inline constexpr int64_t kResumeVersion = 3;
 
 /// Creates the tables in an empty database: Optuna's (schema 12, so Optuna 4 and 5 and optuna-dashboard open the file)
 /// and our own, prefixed `lockstep_`. `docs/results.md` describes them.

@@ -13,7 +13,7 @@ namespace lockstep {
 /// words and the system's. Used by one thread at a time.
 class Database {
  public:
-  enum class Mode { kCreate, kRead };
+  enum class Mode { kCreate, kWrite, kRead };
 
   Database(const std::string& path, Mode mode);
   ~Database();

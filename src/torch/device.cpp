@@ -3,6 +3,7 @@
 #include <dlfcn.h>
 
 #include <ATen/Context.h>
+#include <ATen/Version.h>
 #include <lockstep/backend.h>
 #include <lockstep/error.h>
 #include <torch/version.h>
@@ -27,6 +28,8 @@ torch::Device torch_device(const Device& device) {
 }
 
 std::string libtorch_version() { return TORCH_VERSION; }
+
+std::string processor_features() { return at::get_cpu_capability(); }
 
 std::string libtorch_path() {
   Dl_info info{};

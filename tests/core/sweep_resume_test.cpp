@@ -98,9 +98,9 @@ class Recorder : public RecordingObserver {
     for (const MetricReport& each : report.metrics) metrics[{each.trial, each.interval}] = each.metric;
     if (!report.played_back) save(report.tick);
   }
-  void on_cut(int64_t tick) override {
-    save(tick);
-    cut_tick = tick;
+  void on_cut(const IntervalReport& report) override {
+    save(report.tick);
+    cut_tick = report.tick;
   }
 
   SweepPast past(int64_t n_ticks) const {

@@ -124,7 +124,7 @@ TEST(Journal, WaitsRatherThanFillTheMemory) {
   const TemporaryFolder folder;
   const std::string out = folder / "out";
   {
-    Journal journal(out, test_info(), false, /*max_queued=*/10);
+    Journal journal(out, test_info(), JournalMode::kNew, /*max_queued=*/10);
     journal.on_start(test_spec(), mixed_configurations(4));
     for (int64_t tick = 1; tick <= 50; ++tick) journal.on_interval(report(tick, 4, 0.5));
     journal.close();
@@ -134,7 +134,7 @@ TEST(Journal, WaitsRatherThanFillTheMemory) {
 
 TEST(Journal, TakesAReportAboveItsQueuesLimit) {
   const TemporaryFolder folder;
-  Journal journal(folder / "out", test_info(), false, /*max_queued=*/10);
+  Journal journal(folder / "out", test_info(), JournalMode::kNew, /*max_queued=*/10);
   journal.on_start(test_spec(), mixed_configurations(20));
   journal.on_interval(report(1, 20, 0.5));
   journal.on_interval(report(2, 20, 0.5));

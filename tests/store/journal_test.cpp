@@ -130,7 +130,7 @@ TEST(Journal, RefusesAFolderThatHoldsASweep) {
 TEST(Journal, ReplacesASweepWhenAskedTo) {
   const TemporaryFolder folder;
   record_five(folder / "out");
-  Journal journal(folder / "out", test_info(), /*overwrite=*/true);
+  Journal journal(folder / "out", test_info(), JournalMode::kOverwrite);
   record_sweep(journal, {{0.5}}, test_spec());
   journal.close();
   EXPECT_EQ(load_results(folder / "out").trials.size(), 1u);

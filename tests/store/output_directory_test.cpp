@@ -56,8 +56,8 @@ TEST(OutputDirectory, WithASweepIsRefusedUnlessOverwritten) {
   const TemporaryFolder folder;
   write_text(folder / "sweep.db", "old");
   EXPECT_EQ(refusal(folder.path()), folder.path() +
-                                        " holds the results of a sweep already; choose another folder with "
-                                        "--output, or replace them with --overwrite");
+                                        " holds the results of a sweep already; let it go on with `lockstep resume`, "
+                                        "choose another folder with --output, or replace them with --overwrite");
   EXPECT_EQ(refusal(folder.path(), true), "(did not throw)");
 }
 

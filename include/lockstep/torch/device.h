@@ -15,4 +15,7 @@ torch::Device torch_device(const Device& device);
 std::string libtorch_version();
 std::string libtorch_path();
 
+/// The instructions that LibTorch's kernels use on this processor ("AVX512"): others may give other last bits.
+std::string processor_features();
+
 }  // namespace lockstep

@@ -28,6 +28,9 @@ struct DataSet {
   DataPart test;
 };
 
+/// A text that tells this data from other data: type, shape and CRC-32 of every tensor. No protection against forgery.
+std::string data_fingerprint(const DataSet& data);
+
 enum class OptimizerKind { kSgd, kAdam, kAdamW };
 
 /// The optimiser of one trial, with the names, defaults and meaning of torch::optim's options. Each tensor is a scalar

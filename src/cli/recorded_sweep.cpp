@@ -1,0 +1,85 @@
+#include "cli/recorded_sweep.h"
+
+#include <filesystem>
+#include <optional>
+#include <sstream>
+
+#include <lockstep/sampling.h>
+
+namespace lockstep::cli {
+
+namespace {
+
+Configurations sample_again(const SweepRecord& record, const SweepSpec& spec) {
+  Context context;
+  context.seed = record.seed;
+  Configurations configurations = sample(host_backend(), context, spec);
+  for (const TrialRecord& trial : record.trials) {
+    if (!trial.exploits.empty()) continue;  // the record has the configuration that it came to
+    for (int64_t column = 0; column < configurations.space().n_params(); ++column) {
+      const Value& recorded = trial.hyperparameters[static_cast<size_t>(column)];
+      if (trial.number < configurations.n_trials() && configurations.value(trial.number, column) == recorded) continue;
+      throw OutputError(record.directory + ": trial " + std::to_string(trial.number) + " was sampled with " +
+                        configurations.space()[column].name + " = " + recorded.to_string() +
+                        ", which seed " + std::to_string(record.seed) + " does not give now; use Lockstep " +
+                        record.lockstep_version + ", which wrote it");
+    }
+  }
+  return configurations;
+}
+
+/// The first line that differs, as "'old' is now 'new'".
+std::string first_difference(const std::string& recorded, const std::string& now) {
+  std::istringstream olds(recorded), news(now);
+  std::string old_line, new_line;
+  for (;;) {
+    const bool has_old = static_cast<bool>(std::getline(olds, old_line));
+    const bool has_new = static_cast<bool>(std::getline(news, new_line));
+    if (!has_old && !has_new) return "";
+    if (!has_old) return "'" + new_line + "' was added";
+    if (!has_new) return "'" + old_line + "' is gone";
+    if (old_line != new_line) return "'" + old_line + "' is now '" + new_line + "'";
+  }
+}
+
+/// A file that is gone or cannot be read any more says nothing.
+std::string sweep_file_difference(const SweepRecord& record) {
+  std::error_code ignored;
+  if (record.spec_file.empty() || !std::filesystem::exists(record.spec_file, ignored)) return "";
+  std::string difference;
+  try {
+    difference = first_difference(record.spec_text, load_sweep_file(record.spec_file).text);
+  } catch (const Error& error) {
+    difference = error.what();
+  }
+  if (difference.empty()) return "";
+  return record.spec_file + " is not what was run, options of that run counted: " + difference +
+         "; what was run is used";
+}
+
+}  // namespace
+
+RecordedSweep::RecordedSweep(const SweepRecord& record, const std::vector<Override>& overrides)
+    : spec(parse_sweep(record.spec_text, record.spec_file, overrides)), configurations(sample_again(record, spec)) {
+  spec.sampling.seed = record.seed;
+}
+
+std::vector<std::string> differences(const SweepRecord& record, const RunInfo& now) {
+  std::vector<std::string> out;
+  if (std::string file = sweep_file_difference(record); !file.empty()) out.push_back(std::move(file));
+  const auto compare = [&](const char* what, const std::string& then, const std::string& is) {
+    if (then.empty() || then == is) return;
+    out.push_back(std::string(what) + " was " + then + " and is " + is + ": results may differ in their last digits");
+  };
+  compare("Lockstep", record.lockstep_version, now.lockstep_version);
+  compare("LibTorch", record.torch_version, now.torch_version);
+  compare("the device", record.device, now.device);
+  compare("the processor's instruction set", record.processor, now.processor);
+  return out;
+}
+
+bool is_same_data(const SweepRecord& record, const RunInfo& now) {
+  return record.data_fingerprint.empty() || record.data_fingerprint == now.data_fingerprint;
+}
+
+}  // namespace lockstep::cli

@@ -1,0 +1,72 @@
+#include <memory>
+
+#include "cli/commands.h"
+#include "cli/recorded_sweep.h"
+#include "cli/sweep_run.h"
+#include "store/results.h"
+
+namespace lockstep::cli {
+namespace {
+
+struct ResumeOptions {
+  std::string directory;
+  std::string timeout;
+  SweepRunOptions training;
+};
+
+void resume(ResumeOptions options) {
+  const SweepRecord record = load_results(options.directory);
+  const auto note = [&](const std::string& text) { options.training.note(text); };
+  if (record.end == RecordedEnd::kCompleted) {
+    note(options.directory + ": the sweep is complete, there is nothing to go on with; see `lockstep best " +
+         options.directory + "`");
+    return;
+  }
+  std::vector<Override> overrides;
+  if (!options.timeout.empty()) overrides.push_back({"limits.timeout", options.timeout});
+  if (record.end == RecordedEnd::kTimeout && options.timeout.empty()) {
+    throw InputError({}, "limits.timeout", "has ended this sweep, and would end it again at once",
+                     "give a longer one, for all of the sweep: --timeout SECONDS");
+  }
+  const RecordedSweep sweep(record, overrides);
+  if (options.training.device.empty()) options.training.device = record.device;
+  std::string why;
+  const Device device = choose_device(options.training.device, why);
+  note("Device: " + device.to_string() + (why.empty() ? "" : " (" + why + ")"));
+  Training training(sweep.spec, sweep.configurations, device, record.seed, options.training.threads,
+                    options.training.tile);
+  const RunInfo info = run_info(sweep.spec, sweep.configurations, training, device, record.seed);
+  for (const auto& difference : differences(record, info)) note("Note: " + difference);
+  if (!is_same_data(record, info)) {
+    throw DataError(options.directory + ": the data is not what the sweep was started with (then: " +
+                    record.data_fingerprint + "; now: " + info.data_fingerprint +
+                    "), and half a sweep on other data means nothing; bring the data back, or run the sweep again");
+  }
+  StoredPast past(record);
+  note(past.n_ticks() == 0 ? "Without a checkpoint: from the start"
+                           : "From the checkpoint after interval " + std::to_string(past.n_ticks()) + " of the sweep");
+  train_sweep(sweep.spec, sweep.configurations, training, info, options.directory, JournalMode::kResume,
+              options.training, &past);
+}
+
+}  // namespace
+
+void add_resume(CLI::App& app) {
+  auto options = std::make_shared<ResumeOptions>();
+  auto* command = app.add_subcommand("resume", "go on with a sweep that was interrupted, killed or failed");
+  command->add_option("DIR", options->directory, "folder of the sweep's results")->required();
+  command->add_option("--timeout", options->timeout, "instead of limits.timeout; counts what was trained before too")
+      ->type_name("SECONDS");
+  options->training.device = "";
+  options->training.add_to(*command);
+  command->get_option("--device")->default_str("the one it began on");
+  command->footer(
+      "The sweep goes on from its last checkpoint and ends as if nothing had happened: on the same machine with the\n"
+      "same results, bit for bit. What the journal has beyond the checkpoint is trained again. The sweep is the one\n"
+      "that was started, even if its file has changed since; what differs is said.\n\n"
+      "Example:\n"
+      "  lockstep resume lockstep-results/digits_mlp-20260101-120000");
+  command->callback([options] { resume(*options); });
+}
+
+}  // namespace lockstep::cli

@@ -1,0 +1,109 @@
+#include "cli/sweep_run.h"
+
+#include <unistd.h>
+
+#include <cstdio>
+
+#include <lockstep/sweep.h>
+
+#include "cli/commands.h"
+#include "cli/interrupt.h"
+#include "core/brackets.h"
+#include "report/leaderboard.h"
+#include "report/progress.h"
+#include "report/summary.h"
+#include "store/export.h"
+#include "store/results.h"
+
+namespace lockstep::cli {
+
+namespace {
+
+constexpr size_t kBestShown = 5;
+
+/// Writes out what a sweep that failed has in its journal. A second failure must not hide the first.
+bool export_after_failure(const std::string& output) noexcept {
+  try {
+    export_results(load_results(output));
+    return true;
+  } catch (...) {
+    return false;
+  }
+}
+
+}  // namespace
+
+void SweepRunOptions::add_to(CLI::App& command) {
+  command.add_option("--device", device, "auto, cpu, cuda or cuda:N")->capture_default_str();
+  command.add_option("--threads", threads, "worker threads on a CPU (default: one a core)")
+      ->check(CLI::Range(1, 4096));
+  command.add_option("--tile", tile, "trials in one batched module (default: planned from memory and cache)")
+      ->check(CLI::Range(1, 1 << 20));
+  command.add_option("--checkpoint-seconds", checkpoint.every_s, "save the sweep after so many seconds; 0: not by time")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  command.add_option("--checkpoint-intervals", checkpoint.every_intervals, "save it after so many intervals; 0: not so")
+      ->check(CLI::NonNegativeNumber)
+      ->capture_default_str();
+  auto* quiet_flag = command.add_flag("-q,--quiet", quiet, "no progress and no notes, the summary alone");
+  command.add_flag("-v,--verbose", verbose, "say how the trials were grouped")->excludes(quiet_flag);
+  command.add_option("--format", format, "of the summary: text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+}
+
+void SweepRunOptions::note(const std::string& text) const {
+  if (!quiet) std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+RunInfo run_info(const SweepSpec& spec, const Configurations& configurations, Training& training, const Device& device,
+                 uint64_t seed) {
+  RunInfo info;
+  info.lockstep_version = LOCKSTEP_VERSION;
+  info.torch_version = torch_version();
+  info.device = device.to_string();
+  info.processor = processor_features();
+  info.data_fingerprint = training.data_fingerprint();
+  info.seed = seed;
+  info.n_slots = sweep_size(spec, configurations, training.executor()).n_slots;
+  info.notes = training.notes();
+  return info;
+}
+
+void train_sweep(const SweepSpec& spec, const Configurations& configurations, Training& training, const RunInfo& info,
+                 const std::string& output, JournalMode mode, const SweepRunOptions& options, StoredPast* past) {
+  Journal journal(output, info, mode);
+  Leaderboard leaderboard;
+  ProgressDisplay progress(stderr, isatty(STDERR_FILENO) != 0);
+  Checkpointer checkpointer(output, training.executor(), journal, options.checkpoint, [&](const std::string& warning) {
+    progress.break_line();
+    std::fprintf(stderr, "lockstep: warning: %s\n", warning.c_str());
+  });
+  std::vector<SweepObserver*> observers{&journal, &checkpointer, &leaderboard};
+  if (past) observers.insert(observers.begin(), past);
+  if (!options.quiet) observers.push_back(&progress);
+
+  SweepResult result;
+  {
+    const Interrupt interrupt;
+    try {
+      result = run_sweep(spec, configurations, training.executor(), training.backend(), training.context(), observers,
+                         &interrupt.requested(), past ? &past->past() : nullptr);
+    } catch (const std::exception& error) {
+      progress.break_line();
+      journal.abandon(error.what());
+      if (export_after_failure(output)) options.note("What was trained until then is in " + output);
+      throw;
+    }
+    journal.close();
+    export_results(load_results(output));
+  }
+
+  const SweepSummary summary{spec,      configurations, result, leaderboard.top(kBestShown, configurations),
+                             info.seed, info.device,    output};
+  const bool json = options.format == "json";
+  print(json ? json_text(summary_json(summary)) + "\n" : (options.quiet ? "" : "\n") + summary_text(summary));
+  if (result.end == SweepEnd::kInterrupted) throw ExitRequest{static_cast<int>(ExitCode::kInterrupted)};
+}
+
+}  // namespace lockstep::cli

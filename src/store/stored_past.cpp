@@ -1,0 +1,46 @@
+#include "store/stored_past.h"
+
+#include <lockstep/error.h>
+
+#include "store/trial_state.h"
+
+namespace lockstep {
+
+StoredPast::StoredPast(const SweepRecord& record)
+    : record_(record), reports_(load_reports(record.directory)), checkpoint_(Checkpoint::open(record.directory)) {
+  if (record.n_slots == 0) {
+    throw OutputError(record.directory + ": it was written by Lockstep " + record.lockstep_version +
+                      ", which did not record what a resume needs; run the sweep again: its seed is " +
+                      std::to_string(record.seed));
+  }
+  for (const TrialRecord& trial : record.trials) trials_[trial.number] = &trial;
+  past_.n_slots = record.n_slots;
+  past_.metric = [this](int64_t trial, int64_t interval) {
+    const auto found = reports_.find(trial);
+    if (found == reports_.end() || interval > static_cast<int64_t>(found->second.size())) {
+      throw OutputError(record_.directory + ": the checkpoint knows interval " + std::to_string(interval) +
+                        " of trial " + std::to_string(trial) + ", and the database does not, so they do not belong "
+                        "together; remove checkpoint.bin, and the sweep is trained again from its start");
+    }
+    return found->second[static_cast<size_t>(interval - 1)];
+  };
+  if (!checkpoint_) return;
+  past_.times = checkpoint_->header().times;
+  past_.saved = checkpoint_->saved();
+}
+
+void StoredPast::on_interval(const IntervalReport& report) {
+  if (!report.played_back) return;
+  for (const TrialEnd& end : report.ends) {
+    const auto found = trials_.find(end.trial);
+    if (found != trials_.end() && found->second->state == end.state && found->second->n_intervals == end.interval) {
+      continue;
+    }
+    throw OutputError(record_.directory + ": what was decided is not what would be decided now: trial " +
+                      std::to_string(end.trial) + " is " + state_word(end.state) + " after interval " +
+                      std::to_string(end.interval) + " now; the sweep was recorded by Lockstep " +
+                      record_.lockstep_version + ": let that version go on with it, or run the sweep again");
+  }
+}
+
+}  // namespace lockstep
