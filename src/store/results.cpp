@@ -222,9 +222,16 @@ std::map<int64_t, std::vector<double>> load_reports(const std::string& directory
   check_is_ours(database);
   std::map<int64_t, std::vector<double>> reports;
   Statement query(database,
-                  "SELECT trial_id - 1, intermediate_value, intermediate_value_type FROM trial_intermediate_values "
-                  "ORDER BY trial_id, step");
-  while (query.step()) reports[query.integer(0)].push_back(metric_value(query, 1, 2));
+                  "SELECT trial_id - 1, step, intermediate_value, intermediate_value_type "
+                  "FROM trial_intermediate_values ORDER BY trial_id, step");
+  while (query.step()) {
+    auto& trial = reports[query.integer(0)];
+    if (query.integer(1) != static_cast<int64_t>(trial.size()) + 1) {
+      throw OutputError(database.path() + ": trial " + query.text(0) + " has no report of interval " +
+                        std::to_string(trial.size() + 1) + ", but later ones; it was changed after the sweep");
+    }
+    trial.push_back(metric_value(query, 2, 3));
+  }
   return reports;
 }
 

@@ -31,16 +31,25 @@ StoredPast::StoredPast(const SweepRecord& record)
 
 void StoredPast::on_interval(const IntervalReport& report) {
   if (!report.played_back) return;
-  for (const TrialEnd& end : report.ends) {
-    const auto found = trials_.find(end.trial);
-    if (found != trials_.end() && found->second->state == end.state && found->second->n_intervals == end.interval) {
-      continue;
-    }
-    throw OutputError(record_.directory + ": what was decided is not what would be decided now: trial " +
-                      std::to_string(end.trial) + " is " + state_word(end.state) + " after interval " +
-                      std::to_string(end.interval) + " now; the sweep was recorded by Lockstep " +
-                      record_.lockstep_version + ": let that version go on with it, or run the sweep again");
+  auto end = report.ends.begin();  // by ascending trial, as the reports are
+  for (const MetricReport& metric : report.metrics) {
+    const bool has_ended = end != report.ends.end() && end->trial == metric.trial;
+    const TrialState now = has_ended ? (end++)->state : TrialState::kRunning;
+    const auto found = trials_.find(metric.trial);
+    if (found == trials_.end()) refuse(metric, now, "never started");
+    // One that was cut off has no decision behind it, and one that went on has later reports.
+    const TrialRecord& trial = *found->second;
+    const bool was_cut = trial.state == TrialState::kAborted && !has_ended;
+    const TrialState then = trial.n_intervals > metric.interval || was_cut ? TrialState::kRunning : trial.state;
+    if (then != now) refuse(metric, now, state_word(then));
   }
+}
+
+void StoredPast::refuse(const MetricReport& metric, TrialState now, const std::string& then) const {
+  throw OutputError(record_.directory + ": what was decided is not what would be decided now: after interval " +
+                    std::to_string(metric.interval) + " trial " + std::to_string(metric.trial) + " was " + then +
+                    ", and would be " + state_word(now) + "; the sweep was recorded by Lockstep " +
+                    record_.lockstep_version + ": let that version go on with it, or run the sweep again");
 }
 
 }  // namespace lockstep

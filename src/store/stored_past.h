@@ -26,6 +26,8 @@ class StoredPast final : public SweepObserver {
   void on_interval(const IntervalReport& report) override;
 
  private:
+  [[noreturn]] void refuse(const MetricReport& metric, TrialState now, const std::string& then) const;
+
   const SweepRecord& record_;
   std::map<int64_t, std::vector<double>> reports_;
   std::map<int64_t, const TrialRecord*> trials_;
