@@ -15,6 +15,7 @@ enum class ExitCode : int {
   kOutput = 5,       ///< Results cannot be written or read.
   kDevice = 6,       ///< The requested device or backend is not there.
   kTask = 7,         ///< The training task failed or does not report the primary metric.
+  kDiffers = 8,      ///< A replay differs from its record by more than is allowed.
   kInterrupted = 130 ///< Ended early by Ctrl-C; what was finished is written.
 };
 

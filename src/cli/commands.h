@@ -13,6 +13,7 @@ namespace lockstep::cli {
 /// Each adds a subcommand whose callback does the work. What it throws becomes a message and an exit code in main.cpp.
 void add_run(CLI::App& app);
 void add_resume(CLI::App& app);
+void add_replay(CLI::App& app);
 void add_validate(CLI::App& app);
 void add_best(CLI::App& app);
 void add_trials(CLI::App& app);

@@ -76,10 +76,12 @@ int run(int argc, char** argv) {
       "  lockstep sample sweep.yml -n 1000 > configurations.csv\n"
       "  lockstep simulate --curves curves.csv --policy policy.yml --goal minimize\n\n"
       "Exit codes: 0 success, 1 internal error, 2 wrong command line, 3 wrong sweep file, 4 unusable data,\n"
-      "5 results cannot be written or read, 6 device not there, 7 training task failed, 130 interrupted.\n"
+      "5 results cannot be written or read, 6 device not there, 7 training task failed, 8 a replay differs,\n"
+      "130 interrupted.\n"
       "'lockstep COMMAND --help' tells more about a command.");
   add_run(app);
   add_resume(app);
+  add_replay(app);
   add_validate(app);
   add_best(app);
   add_trials(app);

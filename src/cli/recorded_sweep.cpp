@@ -28,6 +28,11 @@ Configurations sample_again(const SweepRecord& record, const SweepSpec& spec) {
   return configurations;
 }
 
+std::string as_quoted(const std::string& line) {
+  const size_t first = line.find_first_not_of(' ');
+  return std::string(1, '\'').append(line, first == std::string::npos ? 0 : first).append(1, '\'');
+}
+
 /// The first line that differs, as "'old' is now 'new'".
 std::string first_difference(const std::string& recorded, const std::string& now) {
   std::istringstream olds(recorded), news(now);
@@ -36,9 +41,10 @@ std::string first_difference(const std::string& recorded, const std::string& now
     const bool has_old = static_cast<bool>(std::getline(olds, old_line));
     const bool has_new = static_cast<bool>(std::getline(news, new_line));
     if (!has_old && !has_new) return "";
-    if (!has_old) return "'" + new_line + "' was added";
-    if (!has_new) return "'" + old_line + "' is gone";
-    if (old_line != new_line) return "'" + old_line + "' is now '" + new_line + "'";
+    if (has_old && has_new && old_line == new_line) continue;
+    std::string out = has_old ? as_quoted(old_line) : as_quoted(new_line);
+    if (has_old && has_new) return out.append(" is now ").append(as_quoted(new_line));
+    return out.append(has_old ? " is gone" : " was added");
   }
 }
 
@@ -46,9 +52,12 @@ std::string first_difference(const std::string& recorded, const std::string& now
 std::string sweep_file_difference(const SweepRecord& record) {
   std::error_code ignored;
   if (record.spec_file.empty() || !std::filesystem::exists(record.spec_file, ignored)) return "";
+  // Both with the same override: then both are written by the same hand, without comments.
+  const std::vector<Override> seed{{"sampling_algorithm.seed", std::to_string(record.seed)}};
   std::string difference;
   try {
-    difference = first_difference(record.spec_text, load_sweep_file(record.spec_file).text);
+    difference = first_difference(parse_sweep(record.spec_text, record.spec_file, seed).text,
+                                  load_sweep_file(record.spec_file, seed).text);
   } catch (const Error& error) {
     difference = error.what();
   }

@@ -33,23 +33,27 @@ bool export_after_failure(const std::string& output) noexcept {
 
 }  // namespace
 
-void SweepRunOptions::add_to(CLI::App& command) {
+void SweepRunOptions::add_training_to(CLI::App& command) {
   command.add_option("--device", device, "auto, cpu, cuda or cuda:N")->capture_default_str();
   command.add_option("--threads", threads, "worker threads on a CPU (default: one a core)")
       ->check(CLI::Range(1, 4096));
   command.add_option("--tile", tile, "trials in one batched module (default: planned from memory and cache)")
       ->check(CLI::Range(1, 1 << 20));
+  command.add_flag("-q,--quiet", quiet, "no progress and no notes, the result alone");
+  command.add_option("--format", format, "of the result: text or json")
+      ->check(CLI::IsMember({"text", "json"}))
+      ->capture_default_str();
+}
+
+void SweepRunOptions::add_to(CLI::App& command) {
+  add_training_to(command);
   command.add_option("--checkpoint-seconds", checkpoint.every_s, "save the sweep after so many seconds; 0: not by time")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
   command.add_option("--checkpoint-intervals", checkpoint.every_intervals, "save it after so many intervals; 0: not so")
       ->check(CLI::NonNegativeNumber)
       ->capture_default_str();
-  auto* quiet_flag = command.add_flag("-q,--quiet", quiet, "no progress and no notes, the summary alone");
-  command.add_flag("-v,--verbose", verbose, "say how the trials were grouped")->excludes(quiet_flag);
-  command.add_option("--format", format, "of the summary: text or json")
-      ->check(CLI::IsMember({"text", "json"}))
-      ->capture_default_str();
+  command.add_flag("-v,--verbose", verbose, "say how the trials were grouped")->excludes(command.get_option("--quiet"));
 }
 
 void SweepRunOptions::note(const std::string& text) const {

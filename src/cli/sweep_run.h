@@ -27,6 +27,9 @@ struct SweepRunOptions {
   bool verbose = false;
   std::string format = "text";
 
+  /// Device, threads, tile, quiet, format.
+  void add_training_to(CLI::App& command);
+  /// These, checkpoints and --verbose.
   void add_to(CLI::App& command);
   /// To standard error, unless quiet.
   void note(const std::string& text) const;
