@@ -6,7 +6,17 @@ namespace lockstep {
 /// first TrialScope, and not by a static initialiser: a linker may drop those from a static library.
 void register_factories();
 void register_random_ops();
+void register_row_kernels();
+void register_attention();
+void register_decompositions();
+void register_embedding_bag();
 void register_matmul();
 void register_nll_loss();
+void register_packed_sequences();
+void register_recurrent();
+void register_refusals();
+void register_rrelu();
+void register_set_data();
+void register_trial_by_trial();
 
 }  // namespace lockstep

@@ -43,22 +43,36 @@ torch::Tensor wrap_innermost(const torch::Tensor& physical) {
   return ft::makeBatched(physical, 0, ft::maybeCurrentDynamicLayer()->layerId());
 }
 
+int64_t innermost_batch_size() { return ft::maybeCurrentDynamicLayer()->batchSize().expect_int(); }
+
 BelowVmap::BelowVmap()
     : exclude_(c10::DispatchKeySet({c10::DispatchKey::DeferredInit, c10::DispatchKey::FuncTorchVmapMode,
                                     c10::DispatchKey::FuncTorchDynamicLayerFrontMode,
                                     c10::DispatchKey::FuncTorchDynamicLayerBackMode,
                                     c10::DispatchKey::FuncTorchBatched})) {}
 
-InsideRule::InsideRule() : exclude_(c10::DispatchKeySet({c10::DispatchKey::FuncTorchBatched})) {}
+InsideRule::InsideRule()
+    : exclude_(c10::DispatchKeySet({c10::DispatchKey::FuncTorchBatched, c10::DispatchKey::FuncTorchVmapMode})) {}
 
-void register_rules(const std::function<void(torch::Library&)>& registrations) {
+namespace {
+
+void register_at(c10::DispatchKey key, const std::function<void(torch::Library&)>& registrations) {
   class Silent : public c10::WarningHandler {
     void process(const c10::Warning&) override {}
   } silent;
   const c10::WarningUtils::WarningHandlerGuard guard(&silent);
   // Never deleted: kernels live as long as the process, and static destructors run in no order that helps.
-  auto* library = new torch::Library(torch::Library::IMPL, "aten", c10::DispatchKey::FuncTorchBatched, __FILE__, __LINE__);
-  registrations(*library);
+  registrations(*new torch::Library(torch::Library::IMPL, "aten", key, __FILE__, __LINE__));
+}
+
+}  // namespace
+
+void register_rules(const std::function<void(torch::Library&)>& registrations) {
+  register_at(c10::DispatchKey::FuncTorchBatched, registrations);
+}
+
+void register_scope_rules(const std::function<void(torch::Library&)>& registrations) {
+  register_at(c10::DispatchKey::FuncTorchVmapMode, registrations);
 }
 
 }  // namespace lockstep::functorch

@@ -28,6 +28,8 @@ void reseat(const torch::Tensor& wrapper, const torch::Tensor& physical);
 /// The physical tensor, batch first, if `tensor` is wrapped at the innermost level; nullopt if it is shared.
 std::optional<torch::Tensor> unwrap_innermost(const torch::Tensor& tensor);
 torch::Tensor wrap_innermost(const torch::Tensor& physical);
+/// The number of trials of the innermost level.
+int64_t innermost_batch_size();
 
 /// While alive, this thread's calls go to physical tensors: past vmap and past our own interception of random ops.
 /// Called from inside a vmap rule it leaves autograd off.
@@ -39,7 +41,7 @@ class BelowVmap {
   c10::impl::ExcludeDispatchKeyGuard exclude_;
 };
 
-/// While alive in a batching rule, calls reach physical tensors **with** autograd. (vmap runs its rules with the autograd
+/// While alive in a batching rule, calls reach physical tensors **with** autograd, and random ops our own interception. (vmap runs its rules with the autograd
 /// keys off and turns them on again at its back end, which must therefore stay on.)
 class InsideRule {
  public:
@@ -51,5 +53,7 @@ class InsideRule {
 
 /// Registers batching rules by `library.impl(operator, rule)` calls; replaces functorch's own rules without LibTorch's warning.
 void register_rules(const std::function<void(torch::Library&)>& registrations);
+/// The same for ops that come to a rule in a TrialScope even where none of their operands is per trial: random ones.
+void register_scope_rules(const std::function<void(torch::Library&)>& registrations);
 
 }  // namespace lockstep::functorch

@@ -9,6 +9,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "torch/device_context.h"
+#include "torch/row_kernels.h"
 
 namespace lockstep {
 namespace {
@@ -135,7 +136,11 @@ torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor&
     places.push_back(&place);
   }
   // The sum over trials, never the mean: each trial's gradient must not know how many others there are.
-  auto gradients = torch::autograd::grad({loss.sum()}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
+  std::vector<torch::Tensor> gradients;
+  {
+    const RowKernels by_row(n_trials());
+    gradients = torch::autograd::grad({loss.sum()}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
+  }
   std::vector<GradientSegment> segments;
   for (size_t i = 0; i < gradients.size(); ++i) {
     if (!gradients[i].defined()) continue;

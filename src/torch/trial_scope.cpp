@@ -9,6 +9,7 @@
 #include "torch/device_context.h"
 #include "torch/dispatch.h"
 #include "torch/functorch.h"
+#include "torch/row_kernels.h"
 #include "torch/trial_streams.h"
 
 namespace lockstep {
@@ -24,7 +25,10 @@ TrialStreams*& TrialStreams::current() {
 }
 
 struct TrialScope::State {
-  int64_t level = 0;
+  explicit State(int64_t n_trials) : level(functorch::push_level(n_trials)) { row_kernels.emplace(n_trials); }
+
+  int64_t level;
+  std::optional<RowKernels> row_kernels;
   std::optional<Construction> construction;
   std::optional<TrialStreams> streams;
   std::optional<c10::impl::IncludeDispatchKeyGuard> intercept_random;
@@ -43,8 +47,18 @@ void register_kernels_once() {
   static const bool done = [] {
     register_factories();
     register_random_ops();
+    register_row_kernels();
+    register_attention();
+    register_decompositions();
+    register_embedding_bag();
     register_matmul();
     register_nll_loss();
+    register_packed_sequences();
+    register_recurrent();
+    register_refusals();
+    register_rrelu();
+    register_set_data();
+    register_trial_by_trial();
     return true;
   }();
   (void)done;
@@ -52,9 +66,9 @@ void register_kernels_once() {
 
 }  // namespace
 
-TrialScope::TrialScope(int64_t n_trials) : state_(new State) {
+TrialScope::TrialScope(int64_t n_trials) : state_(nullptr) {
   register_kernels_once();
-  state_->level = functorch::push_level(n_trials);
+  state_ = new State(n_trials);
 }
 
 TrialScope::TrialScope(const torch::Tensor& trials, const torch::Tensor& steps, uint64_t seed, uint32_t first_stream)
@@ -80,6 +94,7 @@ TrialScope::~TrialScope() {
     TrialStreams::current() = nullptr;
   }
   if (state_->construction) Construction::current() = nullptr;
+  state_->row_kernels.reset();
   functorch::pop_level();
   delete state_;
 }
@@ -101,7 +116,7 @@ void replace_physical(const torch::Tensor& tensor, const torch::Tensor& new_phys
 namespace {
 
 // Factories. `zeros`, `ones` and `full` are composites that call `empty` inside, out of sight of vmap: each is
-// intercepted, or a partly batched tensor would escape.
+// intercepted, or a partly batched tensor would escape. `torch::tensor(0)`, as batch norm makes its counter, is a `scalar_tensor`.
 
 c10::SymDimVector with_trials(const Construction& construction, c10::SymIntArrayRef size) {
   c10::SymDimVector out;
@@ -151,6 +166,13 @@ torch::Tensor full(c10::SymIntArrayRef size, const at::Scalar& value, std::optio
   });
 }
 
+torch::Tensor scalar_tensor(const at::Scalar& value, std::optional<at::ScalarType> dtype, std::optional<at::Layout> layout,
+                            std::optional<at::Device> device, std::optional<bool> pin) {
+  if (Construction::current() != nullptr) return full({}, value, dtype, layout, device, pin);
+  functorch::BelowVmap below;
+  return at::scalar_tensor(value, dtype, layout, device, pin);
+}
+
 }  // namespace
 
 void register_factories() {
@@ -159,6 +181,7 @@ void register_factories() {
   library->impl("zeros", zeros);
   library->impl("ones", ones);
   library->impl("full", full);
+  library->impl("scalar_tensor", scalar_tensor);
 }
 
 }  // namespace lockstep

@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
+#include "torch/batching_rules/linear.h"
 #include "torch/dispatch.h"
 #include "torch/functorch.h"
 #include "torch/trial_products.h"
@@ -137,6 +138,10 @@ Tensor addmm(const Tensor& self, const Tensor& a, const Tensor& b, const at::Sca
 }
 
 }  // namespace
+
+Tensor linear_of_trials(const Tensor& x, const Tensor& weight, const Tensor& bias) {
+  return product(x, weight.transpose(-2, -1), bias);
+}
 
 void register_matmul() {
   functorch::register_rules([](torch::Library& library) {

@@ -1,0 +1,136 @@
+// Fake is a dispatch key below autograd that nothing in LibTorch 2.15 uses; with the fall-through it costs nothing
+// where it is not wanted.
+
+#include "torch/row_kernels.h"
+
+#include <ATen/core/dispatch/Dispatcher.h>
+#include <torch/library.h>
+#include <torch/types.h>
+
+#include "torch/dispatch.h"
+#include "torch/trial_products.h"
+
+namespace lockstep {
+namespace {
+
+using torch::Tensor;
+
+constexpr auto kKey = c10::DispatchKey::Fake;
+/// No kernel's vector loop takes more elements in a step. A row that is a multiple of it has none left over.
+constexpr int64_t kStep = 64;
+
+thread_local int64_t n_rows_here = 0;
+
+/// Whether dimension 0 of `x` may be the rows.
+bool has_rows(const Tensor& x) {
+  return x.defined() && x.dim() > 0 && x.size(0) == n_rows_here && x.numel() > 0 && x.is_cpu() &&
+         x.layout() == at::kStrided;
+}
+
+/// A copy whose rows lie apart, so that a kernel has to take them one by one.
+Tensor rows_apart(const Tensor& x) {
+  const int64_t size = x.numel() / x.size(0);
+  const int64_t row = (size / kStep + 1) * kStep;
+  Tensor out = at::empty({x.size(0), row}, x.options()).narrow(1, 0, size).view(x.sizes());
+  out.copy_(x);
+  return out;
+}
+
+/// Elementwise ops: the largest dense operand is put apart. One that is not dense is a slice, whose rows lie apart
+/// already.
+void by_row(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
+  const auto below = keys & c10::DispatchKeySet(c10::DispatchKeySet::FULL_AFTER, kKey);
+  const size_t n_arguments = op.schema().arguments().size();
+  const size_t first = stack->size() - n_arguments;
+  size_t largest = n_arguments;
+  for (size_t i = 0; i < n_arguments; ++i) {
+    const auto& value = (*stack)[first + i];
+    if (!value.isTensor() || !has_rows(value.toTensor()) || !value.toTensor().is_non_overlapping_and_dense()) continue;
+    if (largest == n_arguments || value.toTensor().numel() > (*stack)[first + largest].toTensor().numel()) largest = i;
+  }
+  if (largest == n_arguments) return op.redispatchBoxed(below, stack);
+  const Tensor given = (*stack)[first + largest].toTensor();
+  if (given.is_contiguous() && given.numel() / n_rows_here % kStep == 0) return op.redispatchBoxed(below, stack);
+  const auto* alias = op.schema().arguments()[largest].alias_info();
+  const bool written = alias != nullptr && alias->isWrite();
+  const Tensor apart = rows_apart(given);
+  (*stack)[first + largest] = apart;
+  op.redispatchBoxed(below, stack);
+  if (!written) return;
+  given.copy_(apart);
+  stack->back() = given;
+}
+
+/// Elementwise ops for which LibTorch has another kernel where operands are contiguous: every row is filled up to whole
+/// steps.
+void by_full_row(const c10::OperatorHandle& op, c10::DispatchKeySet keys, torch::jit::Stack* stack) {
+  const auto below = keys & c10::DispatchKeySet(c10::DispatchKeySet::FULL_AFTER, kKey);
+  const auto arguments = torch::jit::last(*stack, op.schema().arguments().size());
+  const Tensor& self = arguments[0].toTensor();
+  if (!has_rows(self)) return op.redispatchBoxed(below, stack);
+  const int64_t size = self.numel() / n_rows_here;
+  torch::jit::Stack full;
+  for (const auto& argument : arguments) {
+    full.push_back(argument.isTensor()
+                       ? at::constant_pad_nd(argument.toTensor().expand_as(self).reshape({n_rows_here, size}),
+                                             {0, (size + kStep - 1) / kStep * kStep - size})
+                       : argument);
+  }
+  op.redispatchBoxed(below, &full);
+  const Tensor out = full.front().toTensor().narrow(1, 0, size).reshape(self.sizes());
+  const bool writes = op.schema().arguments().front().alias_info() != nullptr;
+  const Tensor result = writes ? self.copy_(out) : out;
+  torch::jit::drop(*stack, arguments.size());
+  stack->emplace_back(result);
+}
+
+bool is_float_matrix_batch(const Tensor& x) {
+  return n_rows_here > 0 && x.is_cpu() && x.scalar_type() == torch::kFloat && x.numel() > 0;
+}
+
+bool is_transposed(const Tensor& x) { return x.stride(-2) == 1 && x.stride(-1) != 1; }
+
+/// Each of the products by itself, operands read as they are stored.
+Tensor bmm_by_row(const Tensor& a, const Tensor& b) {
+  const c10::impl::ExcludeDispatchKeyGuard below(kKey);
+  if (!is_float_matrix_batch(a) || !is_float_matrix_batch(b)) return at::bmm(a, b);
+  if (is_transposed(b)) return times_transposed(a, b.transpose(1, 2));
+  if (is_transposed(a)) return transposed_times(a.transpose(1, 2), b);
+  return times(a, b);
+}
+
+Tensor baddbmm_by_row(const Tensor& self, const Tensor& a, const Tensor& b, const at::Scalar& beta,
+                      const at::Scalar& alpha) {
+  if (!is_float_matrix_batch(a) || !is_float_matrix_batch(b)) {
+    const c10::impl::ExcludeDispatchKeyGuard below(kKey);
+    return at::baddbmm(self, a, b, beta, alpha);
+  }
+  Tensor out = bmm_by_row(a, b);
+  if (!alpha.equal(1)) out.mul_(alpha);
+  if (beta.equal(0)) return out;  // and what is in self, NaN say, does not count
+  return out.add_(beta.equal(1) ? self : self.mul(beta));
+}
+
+}  // namespace
+
+RowKernels::RowKernels(int64_t n_rows) : before_(n_rows_here), include_(kKey) { n_rows_here = n_rows; }
+
+RowKernels::~RowKernels() { n_rows_here = before_; }
+
+void register_row_kernels() {
+  auto* any = new torch::Library(torch::Library::IMPL, "_", kKey, __FILE__, __LINE__);
+  any->fallback(torch::CppFunction::makeFallthrough());
+  auto* library = new torch::Library(torch::Library::IMPL, "aten", kKey, __FILE__, __LINE__);
+  for (const auto* name : {"sigmoid", "sigmoid_", "elu", "elu_", "elu_backward", "silu", "silu_", "silu_backward",
+                           "mish", "mish_", "mish_backward", "softplus", "softplus_backward", "log_sigmoid_backward",
+                           "pow.Tensor_Scalar", "pow.Tensor_Tensor", "pow.Scalar", "pow_.Scalar", "pow_.Tensor"}) {
+    library->impl(name, torch::CppFunction::makeFromBoxedFunction<&by_row>());
+  }
+  for (const auto* name : {"gelu", "gelu_", "gelu_backward"}) {
+    library->impl(name, torch::CppFunction::makeFromBoxedFunction<&by_full_row>());
+  }
+  library->impl("bmm", bmm_by_row);
+  library->impl("baddbmm", baddbmm_by_row);
+}
+
+}  // namespace lockstep
