@@ -4,7 +4,9 @@
 #   -ffp-contract=off: a*b+c stays two roundings, as nvcc's -fmad=false has it, so host and device agree bit for bit.
 add_library(lockstep_flags INTERFACE)
 target_compile_options(lockstep_flags INTERFACE
-  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wno-unused-parameter -Wno-restrict -ffp-contract=off -fPIC>)
+  $<$<COMPILE_LANGUAGE:CXX>:-Wall -Wextra -Wno-unused-parameter>
+  $<$<COMPILE_LANG_AND_ID:CXX,GNU>:-Wno-restrict>
+  $<$<COMPILE_LANGUAGE:CXX>:-ffp-contract=off -fPIC>)
 if(LOCKSTEP_NATIVE)
   target_compile_options(lockstep_flags INTERFACE $<$<COMPILE_LANGUAGE:CXX>:-march=native>)
 endif()

@@ -163,7 +163,7 @@ std::string describe_hyperband(const BracketPlan& plan, const SweepSize& size) {
 /// "every 2 intervals from 6 on".
 std::string when_text(const EarlyTermination& policy) {
   const int64_t step = policy.evaluation_interval;
-  const int64_t first = std::max<int64_t>(1, (std::max<int64_t>(policy.delay_evaluation, 1) + step - 1) / step) * step;
+  const int64_t first = saturating_product((std::max<int64_t>(policy.delay_evaluation, 1) - 1) / step + 1, step);
   return (step == 1 ? std::string("every interval") : "every " + std::to_string(step) + " intervals") + " from " +
          std::to_string(first) + " on";
 }

@@ -8,6 +8,7 @@ namespace lockstep {
 
 namespace {
 
+/// Of a hyperparameter and of all together: a range of many values is a few letters of a file.
 constexpr int64_t kMaxChoices = 1'000'000;
 
 const YamlNode& field(const YamlNode& node, const std::string& name, const std::string& example) {
@@ -132,7 +133,16 @@ SearchSpace read_search_space(const YamlNode& node) {
     node.refuse("names no hyperparameter", "add one, such as 'lr: {type: loguniform, min_value: -7, max_value: -1}'");
   }
   SearchSpace space;
-  for (const YamlNode& child : node.children) space.add(child.key, read_distribution(child), child.where);
+  size_t n_values = 0;
+  for (const YamlNode& child : node.children) {
+    Distribution distribution = read_distribution(child);
+    n_values += distribution.values.size();
+    if (n_values > static_cast<size_t>(kMaxChoices)) {
+      child.refuse("is one choice too many: together they hold more than " + std::to_string(kMaxChoices) + " values",
+                   "use type int for a wide range");
+    }
+    space.add(child.key, std::move(distribution), child.where);
+  }
   return space;
 }
 

@@ -1,7 +1,10 @@
 #include "core/yaml_tree.h"
 
+#include <algorithm>
 #include <set>
+#include <sstream>
 
+#include <yaml-cpp/eventhandler.h>
 #include <yaml-cpp/yaml.h>
 
 namespace lockstep {
@@ -10,7 +13,9 @@ namespace {
 
 /// An alias may stand for a tree of aliases, or for the tree that it is part of: small files of no end.
 constexpr int kMaxDepth = 64;
-constexpr int64_t kMaxNodes = 1'000'000;
+constexpr size_t kMaxNodes = 1'000'000;
+/// Beyond what a text of its size can write out, which is a value a letter.
+constexpr size_t kMaxAliasedNodes = 10'000;
 
 std::string element_path(const std::string& list, size_t i) { return list + "[" + std::to_string(i) + "]"; }
 std::string entry_path(const std::string& map, const std::string& key) { return map.empty() ? key : map + "." + key; }
@@ -21,7 +26,8 @@ SourceLocation location_of(const std::string& file, const YAML::Mark& mark) {
 
 class TreeBuilder {
  public:
-  explicit TreeBuilder(std::string file) : file_(std::move(file)) {}
+  TreeBuilder(std::string file, size_t text_size)
+      : file_(std::move(file)), max_nodes_(std::min(kMaxNodes, text_size + kMaxAliasedNodes)) {}
 
   YamlNode build(const YAML::Node& node, const std::string& path, int depth = 0) {
     const SourceLocation where = location(node.Mark());
@@ -29,8 +35,8 @@ class TreeBuilder {
       throw InputError(where, path, "is nested more than " + std::to_string(kMaxDepth) + " deep",
                        "flatten it; an alias must not stand for what it is part of");
     }
-    if (++n_nodes_ > kMaxNodes) {
-      throw InputError(where, path, "has more than " + std::to_string(kMaxNodes) + " values", "write fewer aliases");
+    if (++n_nodes_ > max_nodes_) {
+      throw InputError(where, path, "has more than " + std::to_string(max_nodes_) + " values", "write fewer aliases");
     }
     YamlNode result;
     result.where = where;
@@ -84,8 +90,43 @@ class TreeBuilder {
   }
 
   std::string file_;
-  int64_t n_nodes_ = 0;
+  size_t max_nodes_;
+  size_t n_nodes_ = 0;
 };
+
+/// Counts documents. yaml-cpp's LoadAll collects empty ones for ever where it finds no value and takes no letter, as in a file that
+/// starts with a comma.
+class DocumentCounter final : public YAML::EventHandler {
+ public:
+  int64_t n_documents() const { return n_documents_; }
+
+  void OnDocumentStart(const YAML::Mark& mark) override {
+    if (n_documents_ > 0 && mark.pos == last_start_) throw YAML::ParserException(mark, "there is no value");
+    last_start_ = mark.pos;
+    ++n_documents_;
+  }
+  void OnDocumentEnd() override {}
+  void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+  void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+  void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnSequenceEnd() override {}
+  void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t, YAML::EmitterStyle::value) override {}
+  void OnMapEnd() override {}
+
+ private:
+  int64_t n_documents_ = 0;
+  int last_start_ = 0;
+};
+
+int64_t count_documents(const std::string& text) {
+  std::istringstream stream(text);
+  YAML::Parser parser(stream);
+  DocumentCounter counter;
+  while (parser.HandleNextDocument(counter)) {
+  }
+  return counter.n_documents();
+}
 
 YamlNode null_document(const std::string& file, const std::string& path) {
   YamlNode node;
@@ -155,12 +196,12 @@ void YamlNode::refuse(const std::string& problem, const std::string& cure) const
 
 YamlNode parse_yaml(const std::string& text, const std::string& file, const std::string& path) {
   try {
-    const std::vector<YAML::Node> documents = YAML::LoadAll(text);
-    if (documents.size() > 1) {
-      throw InputError({file}, path, "holds " + std::to_string(documents.size()) + " YAML documents",
+    const int64_t n_documents = count_documents(text);
+    if (n_documents > 1) {
+      throw InputError({file}, path, "holds " + std::to_string(n_documents) + " YAML documents",
                        "keep one and remove the '---' between them");
     }
-    return documents.empty() ? null_document(file, path) : TreeBuilder(file).build(documents[0], path);
+    return n_documents == 0 ? null_document(file, path) : TreeBuilder(file, text.size()).build(YAML::Load(text), path);
   } catch (const YAML::Exception& failure) {
     throw InputError(location_of(file, failure.mark), path, "is not YAML: " + failure.msg,
                      "look at the indentation, colons, quotes and brackets there");

@@ -199,6 +199,9 @@ TEST(PolicyDescription, IsOneLine) {
             "pbt: every 5 intervals from 10 on, the worst 25 % of those of equal age take over from the best");
   EXPECT_EQ(describe_policy(policy_of(PolicyKind::kMedianStopping), {100, 20, 30}),
             "median_stopping: every interval from 1 on");
+  const auto never = [](auto& policy) { policy.evaluation_interval = std::numeric_limits<int64_t>::max(); };
+  EXPECT_EQ(describe_policy(policy_of(PolicyKind::kMedianStopping, never), {100, 20, 30}),
+            "median_stopping: every 9223372036854775807 intervals from 9223372036854775807 on");
 }
 
 }  // namespace
