@@ -18,6 +18,8 @@ inline constexpr double kNaN = std::numeric_limits<double>::quiet_NaN();
 inline constexpr double kLargestDouble = std::numeric_limits<double>::max();
 inline constexpr double kSmallestNormalDouble = std::numeric_limits<double>::min();
 
+LOCKSTEP_HD_INLINE bool is_finite(double x) { return fabs(x) <= kLargestDouble; }
+
 // The functions below choose between values where another would branch: a host's loop over them then runs in vectors.
 
 LOCKSTEP_HD_INLINE uint64_t bits_of(double x) {
@@ -116,6 +118,32 @@ LOCKSTEP_HD_INLINE double log_ieee(double x) {
   const double small = fma(s, fma(series, z, half_square), fma(k, 0x1.a39ef35793c76p-33, -half_square_rest));
   const double result = b + ((a_rest + b_rest) + small);
   return x == kInfinity ? x : x > 0 ? result : x == 0 ? -kInfinity : kNaN;
+}
+
+/// cos(pi x), with an error below kCosPiUlp units in the last place: exact at multiples of 1/2, and as small beside them as
+/// it should be. For |x| < 2^50; NaN gives NaN.
+inline constexpr double kCosPiUlp = 1.5;
+LOCKSTEP_HD_INLINE double cos_pi(double x) {
+  // x = n / 2 + r, exactly, with |r| <= 1/4; a + a_rest = pi r to twice the bits.
+  const double n = rint(2 * x);
+  const double r = x - 0.5 * n;
+  const double a = r * 0x1.921fb54442d18p+1;
+  const double a_rest = fma(r, 0x1.921fb54442d18p+1, -a) + r * 0x1.1a62633145c07p-53;
+  const double z = a * a;
+  // (sin(a) - a) / a^3 and (cos(a) - 1 + a^2 / 2) / a^4 by Taylor's series, whose rests are below 2^-58 for |a| <= pi / 4.
+  const double sine_tail = polynomial(z, 1.0 / 355687428096000.0, -1.0 / 1307674368000.0, 1.0 / 6227020800.0,
+                                      -1.0 / 39916800.0, 1.0 / 362880.0, -1.0 / 5040.0, 1.0 / 120.0, -1.0 / 6.0);
+  const double cosine_tail = polynomial(z, 1.0 / 20922789888000.0, -1.0 / 87178291200.0, 1.0 / 479001600.0,
+                                        -1.0 / 3628800.0, 1.0 / 40320.0, -1.0 / 720.0, 1.0 / 24.0);
+  const double sine = a + fma(sine_tail * z, a, fma(-0.5 * z, a_rest, a_rest));
+  // 1 - a^2 / 2 in two parts, as in exp_ieee.
+  const double half_square = 0.5 * z;
+  const double high = 1 - half_square;
+  const double cosine = high + (((1 - high) - half_square) + fma(cosine_tail * z, z, -(a * a_rest)));
+  // cos(pi n / 2 + pi r), by n modulo 4 from the low bits of a sum.
+  const uint64_t quadrant = bits_of(n + 0x1.8p52);
+  const double magnitude = (quadrant & 1) != 0 ? sine : cosine;
+  return ((quadrant + 1) & 2) != 0 ? -magnitude : magnitude;
 }
 
 /// The quantile of the standard normal distribution at `p` in (0, 1): Wichura's algorithm AS 241 (PPND16; Applied

@@ -28,10 +28,10 @@ struct Adam {
     float* exp_avg_sq;
   };
 
-  LOCKSTEP_HD Row prepare(int64_t row, int64_t step) const {
-    const double beta1 = update.beta1[row];
+  LOCKSTEP_HD Row prepare(int64_t row, int64_t step, const Rates& rates) const {
+    const double beta1 = rates.cycles_momentum ? rates.momentum : update.beta1[row];
     const double beta2 = update.beta2[row];
-    const double learning_rate = update.rows.learning_rate[row];
+    const double learning_rate = rates.learning_rate;
     const double weight_decay = update.rows.weight_decay[row];
     Row out;
     out.beta1 = static_cast<float>(beta1);

@@ -27,14 +27,15 @@ struct Sgd {
     float* momentum_buffer;
   };
 
-  LOCKSTEP_HD Row prepare(int64_t row, int64_t step) const {
+  LOCKSTEP_HD Row prepare(int64_t row, int64_t step, const Rates& rates) const {
+    const double momentum = rates.cycles_momentum ? rates.momentum : update.momentum[row];
     Row out;
-    out.learning_rate = static_cast<float>(update.rows.learning_rate[row]);
+    out.learning_rate = static_cast<float>(rates.learning_rate);
     out.weight_decay = static_cast<float>(update.rows.weight_decay[row]);
-    out.momentum = static_cast<float>(update.momentum[row]);
+    out.momentum = static_cast<float>(momentum);
     out.gradient_share = static_cast<float>(1 - update.dampening[row]);
     const bool first = step == 1;
-    if (update.momentum[row] == 0) {
+    if (momentum == 0) {
       out.kind = Momentum::kNone;
     } else if (update.nesterov[row]) {
       out.kind = first ? Momentum::kFirstNesterov : Momentum::kNesterov;

@@ -17,10 +17,49 @@ struct GradientSegment {
   int64_t size = 0;
 };
 
+/// A row's learning-rate schedule, in epochs; fractions of one are rounded to steps. Formulas and names as in
+/// torch.optim.lr_scheduler, at every step. All of it double, so that a tensor [n_rows, 13] holds one a row.
+///
+/// First the learning rate grows linearly over `warmup_epochs`, from `warmup_factor` times the schedule's first one to
+/// it (LinearLR); the schedule has the epochs that are left (as in SequentialLR).
+struct LearningRateSchedule {
+  static constexpr double kConstant = 0, kStep = 1, kCosine = 2, kOneCycle = 3;
+
+  double kind = kConstant;
+  double step_size = 1;           ///< step: epochs between two drops
+  double gamma = 0.1;             ///< step: what a drop multiplies with
+  double eta_min = 0;             ///< cosine: the learning rate at the end
+  double max_lr = 0;              ///< one_cycle: the peak; NaN: the row's learning rate
+  double pct_start = 0.3;         ///< one_cycle: part of the steps that rise
+  double div_factor = 25;         ///< one_cycle: peak / first
+  double final_div_factor = 1e4;  ///< one_cycle: first / last
+  double cycle_momentum = 1;      ///< one_cycle: not 0: momentum (Adam: beta1) goes the other way, instead of the row's own
+  double base_momentum = 0.85;    ///< one_cycle: at the peak
+  double max_momentum = 0.95;     ///< one_cycle: at both ends
+  double warmup_epochs = 0;
+  double warmup_factor = 1.0 / 3;
+};
+
+/// What is done with rows' gradients before the update, in this order: divided by the loss scale; a row whose gradient
+/// is not finite skips its step; elements clamped (torch.nn.utils.clip_grad_value_); the row, taken as one vector,
+/// scaled down to a norm (clip_grad_norm_ with its 1e-6). A row's result does not depend on other rows. Arrays
+/// [n_rows]; one that is null asks for nothing.
+struct RowGradients {
+  const double* clip_value = nullptr;  ///< not positive, or infinite: not clamped
+  const double* clip_norm = nullptr;   ///< not positive, or infinite: not scaled down
+  /// What each row's loss was multiplied with. Adapted as torch.amp.GradScaler does: halved at a step that is skipped,
+  /// doubled after `growth_interval` steps without one (0: never changed; negative: the row neither scales nor skips).
+  float* loss_scale = nullptr;
+  const double* growth_interval = nullptr;
+  int64_t* good_steps = nullptr;       ///< since the scale last changed
+  int64_t* skipped = nullptr;          ///< steps that each row has skipped so far
+};
+
 /// What the optimisers share: parameters [n_rows, n_columns] with `row_stride` floats between rows (state matrices
 /// have the same layout), gradients by segment, and the number of steps each row has taken (a row is a trial, so it
 /// has its own count). The segments array is in host memory; everything it points to, and every other pointer, in
-/// the context's device memory. Per-row hyperparameters are [n_rows] double.
+/// the context's device memory. Per-row hyperparameters are [n_rows] double. A row that skips a step keeps its parameters
+/// and optimiser state bit for bit; the step counts for the schedule, but not for Adam's bias correction.
 struct RowUpdate {
   int64_t n_rows = 0;
   int64_t row_stride = 0;
@@ -30,6 +69,15 @@ struct RowUpdate {
   int64_t* steps = nullptr;  ///< [n_rows], incremented by the update; a row that stands at 0 takes its first step
   const double* learning_rate = nullptr;
   const double* weight_decay = nullptr;
+  RowGradients gradients = {};
+  const LearningRateSchedule* schedule = nullptr;  ///< [n_rows]; null: constant
+  int64_t steps_per_epoch = 1;
+  int64_t n_epochs = 1;                            ///< that the rows train for: the length of their schedules
+  /// [n_rows] losses of this step, not scaled; null: not looked at. Rows whose loss is not finite, or above the threshold
+  /// (null: none), are marked with 1 in `diverged`; the others keep their mark.
+  const float* loss = nullptr;
+  const double* divergence_threshold = nullptr;
+  uint8_t* diverged = nullptr;
 };
 
 /// torch::optim::SGD's update, each hyperparameter per row.

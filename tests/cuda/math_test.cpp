@@ -99,6 +99,31 @@ TEST(Log, GivesTheLimits) {
   EXPECT_TRUE(std::isnan(log_ieee(std::nan(""))));
 }
 
+TEST(CosPi, StaysWithinItsBound) {
+  std::mt19937_64 random(5);
+  std::uniform_real_distribution<double> unit(0, 1);
+  WorstError errors;
+  for (int i = 0; i < kPoints; ++i) {
+    const double near_half = 0.5 + (unit(random) - 0.5) * std::ldexp(1.0, -static_cast<int>(random() % 50));
+    for (const double x : {unit(random), -unit(random), 1000 * unit(random), near_half, std::ldexp(unit(random), -20)}) {
+      // Reduced exactly first: a rounded pi x would be far off beside a zero.
+      const double nearest = std::rint(x - 0.5) + 0.5;
+      const __float128 exact = sinq(M_PIq * (nearest - static_cast<__float128>(x)));
+      const bool turned = std::fmod(std::abs(nearest - 0.5), 2) == 1;
+      errors.add(x, cos_pi(x), turned ? -exact : exact);
+    }
+  }
+  EXPECT_WORST_BELOW(errors, kCosPiUlp);
+}
+
+TEST(CosPi, IsExactAtMultiplesOfAHalf) {
+  for (const double n : {0.0, 1.0, -1.0, 2.0, 3.0, 1e6, 1e6 + 1}) {
+    EXPECT_EQ(cos_pi(n), std::fmod(std::abs(n), 2) == 0 ? 1 : -1) << n;
+    EXPECT_EQ(cos_pi(n + 0.5), 0) << n;
+  }
+  EXPECT_TRUE(std::isnan(cos_pi(std::nan(""))));
+}
+
 /// The quantile by Newton's and Halley's method in quadruple precision, from a start that is nearly right.
 __float128 exact_quantile(double p, double start) {
   const bool upper = p > 0.5;
