@@ -1,5 +1,8 @@
 #include <lockstep/torch/trial_config.h>
 
+#include <cmath>
+#include <limits>
+
 #include "torch/functorch.h"
 
 namespace lockstep {
@@ -88,21 +91,110 @@ Value TrialConfig::value(const std::string& name, const Value& default_value) co
   return read(name, &default_value);
 }
 
-torch::Tensor TrialConfig::tensor(const std::string& name) const { return read_tensor(name, nullptr); }
-
-torch::Tensor TrialConfig::tensor(const std::string& name, double default_value) const {
-  return read_tensor(name, &default_value);
+bool TrialConfig::is_given(const std::string& name) const {
+  names_.insert(name);
+  return configurations_.space().find(name).has_value() || setting(name) != nullptr;
 }
 
-torch::Tensor TrialConfig::read_tensor(const std::string& name, const double* default_value) const {
+torch::Tensor TrialConfig::tensor(const std::string& name) const { return read_number(name, nullptr); }
+
+torch::Tensor TrialConfig::tensor(const std::string& name, double default_value) const {
+  return read_number(name, &default_value);
+}
+
+namespace {
+
+/// The smallest and the largest number that a distribution gives.
+std::pair<double, double> range_of(const Distribution& distribution) {
+  const DistributionSpec& spec = distribution.spec;
+  const auto rounded = [&](double x) { return std::nearbyint(x / spec.q) * spec.q; };
+  switch (spec.kind) {
+    case DistributionKind::kChoice: {
+      double lowest = std::numeric_limits<double>::infinity(), highest = -lowest;
+      for (const Value& value : distribution.values) {
+        const double number = value.is_bool() ? value.as_bool() : value.as_real();
+        lowest = std::min(lowest, number);
+        highest = std::max(highest, number);
+      }
+      return {lowest, highest};
+    }
+    case DistributionKind::kRandInt:
+      return {0, static_cast<double>(spec.count - 1)};
+    case DistributionKind::kUniform:
+    case DistributionKind::kInt:
+    case DistributionKind::kLogInt:
+    case DistributionKind::kLogUniformValues:
+      return {spec.a, spec.b};
+    case DistributionKind::kQUniform:
+      return {rounded(spec.a), rounded(spec.b)};
+    case DistributionKind::kLogUniform:
+      return {std::exp(spec.a), std::exp(spec.b)};
+    case DistributionKind::kQLogUniform:
+      return {rounded(std::exp(spec.a)), rounded(std::exp(spec.b))};
+    case DistributionKind::kLogNormal:
+    case DistributionKind::kQLogNormal:
+      return {0, std::numeric_limits<double>::infinity()};
+    case DistributionKind::kNormal:
+    case DistributionKind::kQNormal:
+      break;
+  }
+  return {-std::numeric_limits<double>::infinity(), std::numeric_limits<double>::infinity()};
+}
+
+}  // namespace
+
+torch::Tensor TrialConfig::tensor(const std::string& name, double default_value, double lowest, double highest) const {
+  const torch::Tensor out = read_number(name, &default_value);  // which refuses what is no number
+  std::pair<double, double> range;
+  if (const auto column = configurations_.space().find(name)) {
+    range = range_of(configurations_.space()[*column].distribution);
+  } else if (const Value* constant = setting(name)) {
+    range.first = range.second = constant->is_bool() ? constant->as_bool() : constant->as_real();
+  } else {
+    return out;
+  }
+  if (range.first >= lowest && range.second <= highest) return out;
+  const auto text = [](double x) { return Value(x).to_string(); };
+  const double wrong = range.first >= lowest ? range.second : range.first;
+  const std::string number = std::isfinite(wrong) ? text(wrong) : wrong > 0 ? "infinity" : "minus infinity";
+  throw error(name, number + (wrong < lowest ? " is too small" : wrong > highest ? " is too large" : " is not allowed"),
+              (lowest == std::numeric_limits<double>::min() ? "give numbers above 0" : "give numbers from " + text(lowest)) +
+                  (std::isinf(highest) ? "" : " to " + text(highest)));
+}
+
+torch::Tensor TrialConfig::option(const std::string& name, const std::vector<std::string>& options,
+                                  const std::string& default_value) const {
+  const auto index_of = [&](const Value& value) {
+    const std::string text = value.to_string();
+    for (size_t i = 0; i < options.size(); ++i) {
+      if (text == options[i]) return static_cast<double>(i);
+    }
+    const std::string near = nearest_name(text, options);
+    std::string cure = near.empty() ? "it can be" : "did you mean '" + near + "'? It can be";
+    for (size_t i = 0; i < options.size(); ++i) cure += (i == 0 ? " " : ", ") + options[i];
+    throw error(name, "there is no '" + text + "'", cure);
+  };
+  if (const auto column = configurations_.space().find(name)) {
+    // All of a choice, not only what this batch's trials drew.
+    for (const Value& value : configurations_.space()[*column].distribution.values) index_of(value);
+  }
+  const double fallback = index_of(Value(default_value));
+  return read_tensor(name, &fallback, index_of);
+}
+
+torch::Tensor TrialConfig::read_number(const std::string& name, const double* default_value) const {
+  return read_tensor(name, default_value, [&](const Value& value) {
+    if (value.is_bool()) return value.as_bool() ? 1.0 : 0.0;
+    return converted(*this, name, value, "a number", [](const Value& v) { return v.as_real(); });
+  });
+}
+
+torch::Tensor TrialConfig::read_tensor(const std::string& name, const double* default_value,
+                                       const std::function<double(const Value&)>& as_number) const {
   names_.insert(name);
   const auto known = tensors_.find(name);
   if (known != tensors_.end()) return known->second;
 
-  const auto as_number = [&](const Value& value) {
-    if (value.is_bool()) return value.as_bool() ? 1.0 : 0.0;
-    return converted(*this, name, value, "a number", [](const Value& v) { return v.as_real(); });
-  };
   std::vector<double> values(trials_.size());
   if (const auto column = configurations_.space().find(name)) {
     for (size_t t = 0; t < trials_.size(); ++t) values[t] = as_number(configurations_.value(trials_[t], *column));

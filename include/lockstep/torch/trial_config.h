@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <set>
 #include <span>
@@ -32,6 +33,14 @@ class TrialConfig {
   /// trials when a batch is compacted.
   torch::Tensor tensor(const std::string& name) const;
   torch::Tensor tensor(const std::string& name, double default_value) const;
+  /// The same for a name whose values must be in [lowest, highest]. Throws InputError when the constant is not, or when the
+  /// search space can draw one that is not.
+  torch::Tensor tensor(const std::string& name, double default_value, double lowest, double highest) const;
+  /// A text that is one of `options`, as its place among them: so that it varies inside a batch as a number does. Throws InputError
+  /// when the constant, or a value of the choice that the search space has, is another.
+  torch::Tensor option(const std::string& name, const std::vector<std::string>& options, const std::string& default_value) const;
+  /// Whether the search space or the `trial:` block has the name. It counts as read, and splits nothing.
+  bool is_given(const std::string& name) const;
 
   int64_t integer(const std::string& name) const;
   int64_t integer(const std::string& name, int64_t default_value) const;
@@ -61,7 +70,9 @@ class TrialConfig {
  private:
   const Value* setting(const std::string& name) const;
   Value read(const std::string& name, const Value* default_value) const;
-  torch::Tensor read_tensor(const std::string& name, const double* default_value) const;
+  torch::Tensor read_tensor(const std::string& name, const double* default_value,
+                            const std::function<double(const Value&)>& as_number) const;
+  torch::Tensor read_number(const std::string& name, const double* default_value) const;
 
   const Configurations& configurations_;
   const std::map<std::string, Setting>& settings_;
