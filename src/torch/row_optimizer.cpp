@@ -1,5 +1,7 @@
 #include "torch/row_optimizer.h"
 
+#include <limits>
+
 #include <lockstep/error.h>
 #include <lockstep/torch/trial_scope.h>
 
@@ -21,16 +23,49 @@ torch::Tensor hyperparameter(const torch::Tensor& option, double default_value, 
   return rows.to(options).reshape({-1}).expand({parameters.size(0)}).clone();
 }
 
+/// [n_trials, 13]: LearningRateSchedule's fields in their order.
+torch::Tensor schedule_rows(const ScheduleOptions& options, const torch::Tensor& parameters) {
+  const LearningRateSchedule defaults;
+  const auto column = [&](const torch::Tensor& option, double default_value, const char* name) {
+    return hyperparameter(option, default_value, parameters, name);
+  };
+  const torch::Tensor rows = torch::stack(
+      {column(options.kind, defaults.kind, "schedule.kind"), column(options.step_size, defaults.step_size, "schedule.step_size"),
+       column(options.gamma, defaults.gamma, "schedule.gamma"), column(options.eta_min, defaults.eta_min, "schedule.eta_min"),
+       column(options.max_lr, std::numeric_limits<double>::quiet_NaN(), "schedule.max_lr"),
+       column(options.pct_start, defaults.pct_start, "schedule.pct_start"),
+       column(options.div_factor, defaults.div_factor, "schedule.div_factor"),
+       column(options.final_div_factor, defaults.final_div_factor, "schedule.final_div_factor"),
+       column(options.cycle_momentum, defaults.cycle_momentum, "schedule.cycle_momentum"),
+       column(options.base_momentum, defaults.base_momentum, "schedule.base_momentum"),
+       column(options.max_momentum, defaults.max_momentum, "schedule.max_momentum"),
+       column(options.warmup_epochs, defaults.warmup_epochs, "schedule.warmup_epochs"),
+       column(options.warmup_factor, defaults.warmup_factor, "schedule.warmup_factor")},
+      1);
+  TORCH_INTERNAL_ASSERT(rows.size(1) * sizeof(double) == sizeof(LearningRateSchedule));
+  return rows;
+}
+
+template <class T>
+T* pointer_or_null(torch::Tensor& tensor) {
+  return tensor.defined() ? tensor.mutable_data_ptr<T>() : nullptr;
+}
+
 }  // namespace
 
-RowOptimizer::RowOptimizer(const OptimizerOptions& options, const torch::Tensor& parameters) : kind_(options.kind) {
+RowOptimizer::RowOptimizer(const OptimizerOptions& options, const torch::Tensor& parameters, const TrainingLength& length)
+    : kind_(options.kind), length_(length) {
   if (!options.lr.defined()) throw TaskError("the task's optimiser has no learning rate; set OptimizerOptions::lr");
   const auto rows = [&](const torch::Tensor& option, double default_value, const char* name) {
     return hyperparameter(option, default_value, parameters, name);
   };
   lr_ = rows(options.lr, 0, "lr");
   weight_decay_ = rows(options.weight_decay, kind_ == OptimizerKind::kAdamW ? 0.01 : 0.0, "weight_decay");
+  const auto& schedule = options.schedule;
+  if (schedule.kind.defined() || schedule.warmup_epochs.defined()) schedule_ = schedule_rows(schedule, parameters);
   steps_ = torch::zeros({parameters.size(0)}, parameters.options().dtype(torch::kLong).requires_grad(false));
+  diverged_ = torch::zeros_like(steps_, torch::kByte);
+  read_gradient_options(options, parameters);
   const auto state = [&] { return torch::zeros(parameters.sizes(), parameters.options().requires_grad(false)); };
   if (kind_ == OptimizerKind::kSgd) {
     momentum_ = rows(options.momentum, 0, "momentum");
@@ -46,8 +81,27 @@ RowOptimizer::RowOptimizer(const OptimizerOptions& options, const torch::Tensor&
   }
 }
 
-void RowOptimizer::step(const Backend& backend, const Context& context, const torch::Tensor& parameters,
-                        std::span<const GradientSegment> segments) {
+/// Options that the task does not set stay undefined, and cost nothing.
+void RowOptimizer::read_gradient_options(const OptimizerOptions& options, const torch::Tensor& parameters) {
+  const auto given = [&](const torch::Tensor& option, const char* name) {
+    return option.defined() ? hyperparameter(option, 0, parameters, name) : torch::Tensor();
+  };
+  clip_value_ = given(options.clip_grad_value, "clip_grad_value");
+  clip_norm_ = given(options.clip_grad_norm, "clip_grad_norm");
+  divergence_threshold_ = given(options.divergence_threshold, "divergence_threshold");
+  const torch::Tensor scale = given(options.loss_scale, "loss_scale");
+  if (!scale.defined()) return;
+  const torch::Tensor scales = scale.gt(0);
+  const torch::Tensor growth =
+      hyperparameter(options.loss_scale_growth_interval, 2000, parameters, "loss_scale_growth_interval");
+  loss_scale_ = torch::where(scales, scale, torch::ones_like(scale)).to(torch::kFloat);
+  growth_interval_ = torch::where(scales, growth.clamp_min(0), -torch::ones_like(growth));
+  good_steps_ = torch::zeros_like(steps_);
+  skipped_ = torch::zeros_like(steps_);
+}
+
+RowUpdate RowOptimizer::rows_of(const torch::Tensor& parameters, std::span<const GradientSegment> segments,
+                                const torch::Tensor& losses) {
   RowUpdate rows;
   rows.n_rows = parameters.size(0);
   rows.row_stride = parameters.stride(0);
@@ -57,6 +111,25 @@ void RowOptimizer::step(const Backend& backend, const Context& context, const to
   rows.steps = steps_.mutable_data_ptr<int64_t>();
   rows.learning_rate = lr_.const_data_ptr<double>();
   rows.weight_decay = weight_decay_.const_data_ptr<double>();
+  rows.gradients.clip_value = pointer_or_null<double>(clip_value_);
+  rows.gradients.clip_norm = pointer_or_null<double>(clip_norm_);
+  rows.gradients.loss_scale = pointer_or_null<float>(loss_scale_);
+  rows.gradients.growth_interval = pointer_or_null<double>(growth_interval_);
+  rows.gradients.good_steps = pointer_or_null<int64_t>(good_steps_);
+  rows.gradients.skipped = pointer_or_null<int64_t>(skipped_);
+  rows.schedule = reinterpret_cast<const LearningRateSchedule*>(pointer_or_null<double>(schedule_));
+  rows.steps_per_epoch = length_.steps_per_epoch;
+  rows.n_epochs = length_.n_epochs;
+  rows.loss = losses.const_data_ptr<float>();
+  rows.divergence_threshold = pointer_or_null<double>(divergence_threshold_);
+  rows.diverged = diverged_.mutable_data_ptr<uint8_t>();
+  return rows;
+}
+
+void RowOptimizer::step(const Backend& backend, const Context& context, const torch::Tensor& parameters,
+                        std::span<const GradientSegment> segments, const torch::Tensor& losses) {
+  const torch::Tensor float_losses = losses.to(torch::kFloat).contiguous();
+  const RowUpdate rows = rows_of(parameters, segments, float_losses);
   if (kind_ == OptimizerKind::kSgd) {
     SgdUpdate update;
     update.rows = rows;
@@ -80,7 +153,8 @@ void RowOptimizer::step(const Backend& backend, const Context& context, const to
 
 std::vector<torch::Tensor*> RowOptimizer::row_tensors() {
   auto out = state_tensors();
-  for (auto* tensor : {&lr_, &weight_decay_, &momentum_, &dampening_, &beta1_, &beta2_, &eps_, &nesterov_}) {
+  for (auto* tensor : {&lr_, &weight_decay_, &momentum_, &dampening_, &beta1_, &beta2_, &eps_, &nesterov_, &schedule_,
+                       &clip_value_, &clip_norm_, &growth_interval_, &divergence_threshold_}) {
     if (tensor->defined()) out.push_back(tensor);
   }
   return out;
@@ -88,7 +162,7 @@ std::vector<torch::Tensor*> RowOptimizer::row_tensors() {
 
 std::vector<torch::Tensor*> RowOptimizer::state_tensors() {
   std::vector<torch::Tensor*> out;
-  for (auto* tensor : {&steps_, &momentum_buffer_, &exp_avg_, &exp_avg_sq_}) {
+  for (auto* tensor : {&steps_, &diverged_, &loss_scale_, &good_steps_, &skipped_, &momentum_buffer_, &exp_avg_, &exp_avg_sq_}) {
     if (tensor->defined()) out.push_back(tensor);
   }
   return out;

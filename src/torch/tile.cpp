@@ -1,6 +1,7 @@
 #include "torch/tile.h"
 
 #include <algorithm>
+#include <limits>
 #include <numeric>
 #include <set>
 
@@ -54,7 +55,8 @@ Tile::Tile(const TileSource& source, std::span<const int64_t> trials)
   }
   if (program_.batch_size < 1) throw TaskError("the task's batch size is " + std::to_string(program_.batch_size));
   if (program_.n_intervals < 1) throw TaskError("the task trains for " + std::to_string(program_.n_intervals) + " intervals");
-  gather_parameters();
+  const int64_t n_examples = source.task.data().train.size();
+  gather_parameters({(n_examples + program_.batch_size - 1) / program_.batch_size, program_.n_intervals});
   std::set<const void*> hyperparameters;  // a module may hold one as a buffer
   for (const auto& [name, tensor] : config_.tensors()) hyperparameters.insert(tensor.unsafeGetTensorImpl());
   for (const auto& buffer : program_.module->named_buffers()) {
@@ -65,7 +67,7 @@ Tile::Tile(const TileSource& source, std::span<const int64_t> trials)
   for (const auto& [name, tensor] : config_.tensors()) wrapped_rows_.push_back(tensor);
 }
 
-void Tile::gather_parameters() {
+void Tile::gather_parameters(const TrainingLength& length) {
   std::set<const void*> seen;  // a tied parameter has two names and one place
   int64_t offset = 0;
   for (const auto& item : program_.module->named_parameters()) {
@@ -97,7 +99,7 @@ void Tile::gather_parameters() {
   for (const auto& place : places_) columns.push_back(place.leaf.detach().reshape({n_trials(), place.size}));
   parameters_ = torch::cat(columns, 1);
   bind_parameters();
-  optimizer_ = std::make_unique<RowOptimizer>(program_.optimizer, parameters_);
+  optimizer_ = std::make_unique<RowOptimizer>(program_.optimizer, parameters_, length);
 }
 
 void Tile::bind_parameters() {
@@ -136,10 +138,12 @@ torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor&
     places.push_back(&place);
   }
   // The sum over trials, never the mean: each trial's gradient must not know how many others there are.
+  const torch::Tensor& scale = optimizer_->loss_scale();
+  const torch::Tensor total = scale.defined() ? loss.mul(scale.to(loss.scalar_type())).sum() : loss.sum();
   std::vector<torch::Tensor> gradients;
   {
     const RowKernels by_row(n_trials());
-    gradients = torch::autograd::grad({loss.sum()}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
+    gradients = torch::autograd::grad({total}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
   }
   std::vector<GradientSegment> segments;
   for (size_t i = 0; i < gradients.size(); ++i) {
@@ -147,12 +151,14 @@ torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor&
     gradients[i] = gradients[i].contiguous();
     segments.push_back({gradients[i].const_data_ptr<float>(), places[i]->offset, places[i]->size});
   }
-  optimizer_->step(backend_, context_, parameters_, segments);
-  return loss.detach();
+  loss = loss.detach();
+  optimizer_->step(backend_, context_, parameters_, segments, loss);
+  return loss;
 }
 
 void Tile::train_epoch(const DataPart& train, const std::map<int64_t, torch::Tensor>& orders) {
   program_.module->train(true);
+  optimizer_->forget_divergence();
   const bool one_age = std::all_of(ages_.begin(), ages_.end(), [&](int64_t age) { return age == ages_.front(); });
   torch::Tensor order = orders.at(ages_.front());  // [train.size()], or [n_trials, train.size()]
   if (!one_age) {
@@ -203,6 +209,10 @@ std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
   std::vector<double> out(means.const_data_ptr<double>(), means.const_data_ptr<double>() + means.numel());
   if (metric.finish) {
     for (auto& value : out) value = metric.finish(value, part.targets);
+  }
+  const torch::Tensor diverged = optimizer_->diverged().cpu();
+  for (size_t slot = 0; slot < out.size(); ++slot) {
+    if (diverged.const_data_ptr<uint8_t>()[slot] != 0) out[slot] = std::numeric_limits<double>::quiet_NaN();
   }
   return out;
 }

@@ -39,6 +39,31 @@ inline DataSet small_data(int64_t n_train = 90, int64_t n_other = 40) {
   return {"small", part(n_train), part(n_other), part(n_other)};
 }
 
+/// The value of a name per trial, undefined when the sweep does not give it.
+inline torch::Tensor if_given(const TrialConfig& config, const std::string& name) {
+  return config.is_given(name) ? config.tensor(name) : torch::Tensor();
+}
+
+/// What a trial does with its gradients and learning rate, each option a name of its own; `schedule` is a ScheduleKind's number.
+inline void read_training_options(const TrialConfig& config, OptimizerOptions& options) {
+  auto& schedule = options.schedule;
+  schedule.kind = if_given(config, "schedule");
+  schedule.step_size = if_given(config, "step_size");
+  schedule.gamma = if_given(config, "gamma");
+  schedule.eta_min = if_given(config, "eta_min");
+  schedule.max_lr = if_given(config, "max_lr");
+  schedule.pct_start = if_given(config, "pct_start");
+  schedule.div_factor = if_given(config, "div_factor");
+  schedule.cycle_momentum = if_given(config, "cycle_momentum");
+  schedule.warmup_epochs = if_given(config, "warmup_epochs");
+  schedule.warmup_factor = if_given(config, "warmup_factor");
+  options.clip_grad_value = if_given(config, "clip_grad_value");
+  options.clip_grad_norm = if_given(config, "clip_grad_norm");
+  options.loss_scale = if_given(config, "loss_scale");
+  options.loss_scale_growth_interval = if_given(config, "loss_scale_growth_interval");
+  options.divergence_threshold = if_given(config, "divergence_threshold");
+}
+
 /// Reads width, optimizer and batch_size as C++ values, everything else as tensors.
 class SmallTask : public Task {
  public:
@@ -56,8 +81,9 @@ class SmallTask : public Task {
     TrialProgram program;
     program.module = net.ptr();
     program.forward = [net](torch::Tensor x) mutable { return net->forward(x); };
-    program.loss = [](torch::Tensor output, torch::Tensor y) {
-      return torch::nn::functional::cross_entropy(output, y);
+    program.loss = [factor = if_given(config, "loss_factor")](torch::Tensor output, torch::Tensor y) {
+      const auto loss = torch::nn::functional::cross_entropy(output, y);
+      return factor.defined() ? loss * factor.to(torch::kFloat) : loss;
     };
     program.batch_size = config.integer("batch_size", 16);
     program.n_intervals = config.integer("epochs", 3);
@@ -72,6 +98,7 @@ class SmallTask : public Task {
     optimizer.beta1 = config.tensor("beta1", 0.9);
     optimizer.beta2 = config.tensor("beta2", 0.999);
     optimizer.eps = config.tensor("eps", 1e-8);
+    read_training_options(config, optimizer);
     return program;
   }
   const DataSet& data() const override { return data_; }
