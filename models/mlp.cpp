@@ -2,6 +2,7 @@
 
 #include <algorithm>
 
+#include <lockstep/torch/functional.h>
 #include <torch/torch.h>
 
 namespace lockstep::models {
@@ -43,6 +44,7 @@ MlpImpl::MlpImpl(const MlpOptions& options) {
                                        [&](const Activation& each) { return options.activation == each.name; });
   TORCH_CHECK(activation != std::end(kActivations), "there is no activation '", options.activation, "'");
   activation_ = activation->apply;
+  dropout_ = options.dropout;
   int64_t width = options.n_inputs;
   const auto add = [&](int64_t n_outputs) {
     layers_.push_back(register_module("layer" + std::to_string(layers_.size()), torch::nn::Linear(width, n_outputs)));
@@ -53,7 +55,10 @@ MlpImpl::MlpImpl(const MlpOptions& options) {
 }
 
 torch::Tensor MlpImpl::forward(torch::Tensor x) {
-  for (size_t i = 0; i + 1 < layers_.size(); ++i) x = activation_(layers_[i]->forward(x));
+  for (size_t i = 0; i + 1 < layers_.size(); ++i) {
+    x = activation_(layers_[i]->forward(x));
+    if (dropout_.defined()) x = lockstep::dropout(x, dropout_, is_training());
+  }
   return layers_.back()->forward(x);
 }
 

@@ -19,10 +19,11 @@ struct MlpOptions {
   std::vector<int64_t> hidden;  ///< width of each hidden layer; none makes a linear model
   int64_t n_outputs = 1;
   std::string activation = "relu";  ///< between layers
+  torch::Tensor dropout;            ///< scalar: probability behind each activation; undefined: no dropout
 };
 
 /// A multi-layer perceptron: [n, n_inputs] -> [n, n_outputs], no activation after the last layer. An ordinary LibTorch
-/// module, written for one trial: it knows nothing of batches of trials. Throws c10::Error for an activation that is
+/// module, written for one trial. Throws c10::Error for an activation that is
 /// not known.
 class MlpImpl : public torch::nn::Module {
  public:
@@ -32,6 +33,7 @@ class MlpImpl : public torch::nn::Module {
  private:
   std::vector<torch::nn::Linear> layers_;
   torch::Tensor (*activation_)(const torch::Tensor&);
+  torch::Tensor dropout_;
 };
 TORCH_MODULE(Mlp);
 

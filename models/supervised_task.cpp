@@ -1,5 +1,8 @@
 #include "models/supervised_task.h"
 
+#include <limits>
+
+#include <lockstep/torch/functional.h>
 #include <torch/torch.h>
 
 #include "models/metrics.h"
@@ -59,6 +62,38 @@ SupervisedTask::SupervisedTask(const SweepSpec& spec, std::vector<ModelEntry> mo
   metrics_ = classification_ ? classification_metrics() : regression_metrics(loaded.data.target_std);
 }
 
+namespace {
+
+/// A tensor where the sweep gives the name, undefined where it does not: an option that nobody uses costs nothing.
+torch::Tensor if_given(const TrialConfig& config, const std::string& name, double lowest, double highest) {
+  return config.is_given(name) ? config.tensor(name, 0, lowest, highest) : torch::Tensor();
+}
+
+constexpr double kAnyLarger = std::numeric_limits<double>::infinity();
+constexpr double kAboveZero = std::numeric_limits<double>::min();
+
+ScheduleOptions read_schedule(const TrialConfig& config) {
+  ScheduleOptions out;
+  if (config.is_given("schedule")) {
+    out.kind = config.option("schedule", {"constant", "step", "cosine", "one_cycle"}, "constant");  // ScheduleKind's order
+  }
+  out.step_size = if_given(config, "step_size", kAboveZero, kAnyLarger);
+  out.gamma = if_given(config, "gamma", 0, kAnyLarger);
+  out.eta_min = if_given(config, "eta_min", 0, kAnyLarger);
+  out.max_lr = if_given(config, "max_lr", 0, kAnyLarger);
+  out.pct_start = if_given(config, "pct_start", 0, 1);
+  out.div_factor = if_given(config, "div_factor", kAboveZero, kAnyLarger);
+  out.final_div_factor = if_given(config, "final_div_factor", kAboveZero, kAnyLarger);
+  out.cycle_momentum = if_given(config, "cycle_momentum", 0, 1);
+  out.base_momentum = if_given(config, "base_momentum", 0, 1);
+  out.max_momentum = if_given(config, "max_momentum", 0, 1);
+  out.warmup_epochs = if_given(config, "warmup_epochs", 0, kAnyLarger);
+  out.warmup_factor = if_given(config, "warmup_factor", 0, 1);
+  return out;
+}
+
+}  // namespace
+
 OptimizerOptions SupervisedTask::read_optimizer(const TrialConfig& config) const {
   OptimizerOptions out;
   const std::string kind = config.text("optimizer", "sgd");
@@ -80,6 +115,12 @@ OptimizerOptions SupervisedTask::read_optimizer(const TrialConfig& config) const
   out.beta1 = config.tensor("beta1", 0.9);
   out.beta2 = config.tensor("beta2", 0.999);
   out.eps = config.tensor("eps", 1e-8);
+  out.schedule = read_schedule(config);
+  out.clip_grad_value = if_given(config, "clip_grad_value", 0, kAnyLarger);
+  out.clip_grad_norm = if_given(config, "clip_grad_norm", 0, kAnyLarger);
+  out.loss_scale = if_given(config, "loss_scale", 0, std::numeric_limits<float>::max());
+  out.loss_scale_growth_interval = if_given(config, "loss_scale_growth_interval", 0, kAnyLarger);
+  out.divergence_threshold = if_given(config, "divergence_threshold", -kAnyLarger, kAnyLarger);
   return out;
 }
 
@@ -101,7 +142,13 @@ TrialProgram SupervisedTask::build(const TrialConfig& config) const {
   program.module = model.module;
   if (classification_) {
     program.forward = model.forward;
-    program.loss = [](torch::Tensor output, torch::Tensor targets) { return F::cross_entropy(output, targets); };
+    if (config.is_given("label_smoothing")) {
+      program.loss = [smoothing = config.tensor("label_smoothing", 0, 0, 1)](torch::Tensor output, torch::Tensor targets) {
+        return cross_entropy(output, targets, smoothing);
+      };
+    } else {
+      program.loss = [](torch::Tensor output, torch::Tensor targets) { return F::cross_entropy(output, targets); };
+    }
   } else {
     program.forward = [forward = model.forward](torch::Tensor inputs) { return forward(inputs).squeeze(1); };
     program.loss = [](torch::Tensor output, torch::Tensor targets) { return F::mse_loss(output, targets); };

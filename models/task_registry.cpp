@@ -59,6 +59,7 @@ BuiltModel build_mlp(const TrialConfig& config, int64_t n_inputs, int64_t n_outp
     throw config.error("activation", "there is no activation '" + options.activation + "'",
                        did_you_mean(options.activation, known) + "It can be " + joined(known));
   }
+  if (config.is_given("dropout")) options.dropout = config.tensor("dropout", 0.0, 0.0, 1.0);
   Mlp mlp(options);
   return {mlp.ptr(), [mlp](torch::Tensor inputs) mutable { return mlp->forward(inputs); }};
 }

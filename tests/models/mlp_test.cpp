@@ -38,6 +38,19 @@ TEST(Mlp, ComputesWhatItsFormulaSays) {
   EXPECT_TRUE(torch::allclose(mlp->forward(x), want, 1e-5, 1e-6));
 }
 
+TEST(Mlp, DropsBehindEachActivation) {
+  MlpOptions options;
+  options.n_inputs = 5;
+  options.hidden = {6};
+  options.n_outputs = 3;
+  options.dropout = torch::tensor(1.0, torch::kDouble);
+  Mlp mlp(options);
+  const auto x = torch::randn({9, 5}), bias = mlp->parameters()[3];
+  EXPECT_TRUE(torch::equal(mlp->forward(x), bias.expand({9, 3})));  // nothing is left of the hidden layer
+  mlp->eval();
+  EXPECT_FALSE(torch::equal(mlp->forward(x), bias.expand({9, 3})));
+}
+
 TEST(Mlp, KnowsEveryActivationItNames) {
   const auto x = torch::linspace(-3, 3, 50).view({10, 5});
   std::vector<torch::Tensor> outputs;

@@ -150,6 +150,50 @@ TEST(SupervisedTask, TakesEveryHyperparameterWhateverTheOptimizer) {
   EXPECT_GT(best_after(built, 1), 0.1);
 }
 
+TEST(SupervisedTask, TakesTrainingOptionsThatVaryInsideABatch) {
+  const Folder folder;
+  const std::string trial =
+      "  model: mlp\n  dataset: digits\n  epochs: 3\n  hidden: 32\n  momentum: 0.9\n  gamma: 0.5\n  eta_min: 0.001\n"
+      "  pct_start: 0.4\n  div_factor: 10\n  final_div_factor: 100\n  warmup_factor: 0.2\n  cycle_momentum: true\n"
+      "  base_momentum: 0.8\n  max_momentum: 0.9\n  max_lr: 0.1\n  loss_scale_growth_interval: 100\n"
+      "  divergence_threshold: 1000\n";
+  const std::string space =
+      "  lr: {type: uniform, min_value: 0.02, max_value: 0.1}\n"
+      "  schedule: {type: choice, values: [constant, step, cosine, one_cycle]}\n"
+      "  step_size: {type: uniform, min_value: 0.5, max_value: 2}\n"
+      "  warmup_epochs: {type: choice, values: [0, 0.5, 1]}\n"
+      "  clip_grad_norm: {type: choice, values: [0, 1]}\n"
+      "  clip_grad_value: {type: choice, values: [0, 0.5]}\n"
+      "  loss_scale: {type: choice, values: [0, 1024]}\n"
+      "  label_smoothing: {type: uniform, min_value: 0.0, max_value: 0.2}\n"
+      "  dropout: {type: uniform, min_value: 0.0, max_value: 0.4}\n";
+  Built built(folder.spec(trial, space));
+  for (int64_t param = 0; param < 9; ++param) EXPECT_FALSE(built.executor().structural(param)) << param;
+  EXPECT_GT(best_after(built, 3), 0.85);
+}
+
+/// The metrics of 4 trials after an interval of these settings.
+std::vector<double> after_one(const std::string& more) {
+  const Folder folder;
+  Built built(folder.spec("  model: mlp\n  dataset: digits\n  epochs: 1\n  hidden: 16\n" + more));
+  built.executor().start(in_own_slots(std::vector<int64_t>{0, 1, 2, 3}));
+  return train_interval(built.executor(), 4);
+}
+
+TEST(SupervisedTask, EveryTrainingOptionDoesSomething) {
+  const auto plain = after_one("");
+  for (const char* option :
+       {"schedule: cosine", "schedule: one_cycle", "warmup_epochs: 0.5", "clip_grad_norm: 0.1", "clip_grad_value: 0.001",
+        "label_smoothing: 0.3", "dropout: 0.5", "schedule: step\n  step_size: 0.1", "schedule: cosine\n  eta_min: 1"}) {
+    EXPECT_NE(after_one(std::string("  ") + option + "\n"), plain) << option;
+  }
+  for (const char* nothing : {"schedule: constant", "warmup_epochs: 0", "clip_grad_norm: 0", "clip_grad_value: 1000", "dropout: 0",
+                              "loss_scale: 0", "loss_scale: 1024", "divergence_threshold: 1000"}) {
+    EXPECT_EQ(after_one(std::string("  ") + nothing + "\n"), plain) << nothing;
+  }
+  for (const double metric : after_one("  divergence_threshold: 0.01\n")) EXPECT_TRUE(std::isnan(metric));
+}
+
 TEST(SupervisedTask, RefusesSettings) {
   const Folder folder;
   const auto refuses = [&](const std::string& trial, const std::vector<std::string>& parts) {
@@ -167,6 +211,12 @@ TEST(SupervisedTask, RefusesSettings) {
   refuses(base + "  depth: -1\n", {"trial.depth", "-1", "from 0"});
   refuses(base + "  activation: rellu\n", {"trial.activation", "'rellu'", "did you mean 'relu'"});
   refuses(base + "  optimizer: adm\n", {"trial.optimizer", "'adm'", "did you mean 'adam'"});
+  refuses(base + "  schedule: cosin\n", {"sweep.yml:6", "trial.schedule", "'cosin'", "did you mean 'cosine'", "one_cycle"});
+  refuses(base + "  dropout: 1.5\n", {"sweep.yml:6", "trial.dropout", "1.5 is too large", "from 0.0 to 1.0"});
+  refuses(base + "  label_smoothing: -0.1\n", {"trial.label_smoothing", "-0.1 is too small"});
+  refuses(base + "  step_size: 0\n", {"trial.step_size", "0.0 is too small", "above 0"});
+  refuses(base + "  clip_grad_norm: -1\n", {"trial.clip_grad_norm", "-1.0 is too small"});
+  refuses(base + "  pct_start: 30\n", {"trial.pct_start", "30.0 is too large"});
   refuses(base + "  learning_rate: 0.1\n", {"given twice", "`learning_rate`"});
   refuses(base + "  epoch: 3\n", {"trial.epoch", "'epochs'"});
   expect_error<InputError>(
@@ -175,6 +225,9 @@ TEST(SupervisedTask, RefusesSettings) {
   expect_error<InputError>(
       [&] { Built built(folder.spec(base + "  lr: 0.1\n", "  hidden: {type: choice, values: [16, 0]}\n")); },
       {"search_space.hidden", "0 is not a width"});
+  expect_error<InputError>(
+      [&] { Built built(folder.spec(base + "  lr: 0.1\n", "  schedule: {type: choice, values: [cosine, sine]}\n")); },
+      {"search_space.schedule", "'sine'", "did you mean 'cosine'"});
 }
 
 }  // namespace
