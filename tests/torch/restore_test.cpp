@@ -57,7 +57,7 @@ class Restore : public ::testing::Test {
     };
   }
 
-  const SmallTask task_{false};
+  const SmallTask task_{true};
   const Configurations configurations_ = configurations();
   const Settings settings_{{"batch_size", {Value(int64_t{18}), {}}}};
   const Objective objective_{Goal::kMinimize, "loss", {}};
