@@ -75,7 +75,8 @@ constexpr double kAboveZero = std::numeric_limits<double>::min();
 ScheduleOptions read_schedule(const TrialConfig& config) {
   ScheduleOptions out;
   if (config.is_given("schedule")) {
-    out.kind = config.option("schedule", {"constant", "step", "cosine", "one_cycle"}, "constant");  // ScheduleKind's order
+    out.kind =
+        config.option("schedule", {"constant", "step", "cosine", "one_cycle"}, "constant");  // ScheduleKind's order
   }
   out.step_size = if_given(config, "step_size", kAboveZero, kAnyLarger);
   out.gamma = if_given(config, "gamma", 0, kAnyLarger);
@@ -143,7 +144,8 @@ TrialProgram SupervisedTask::build(const TrialConfig& config) const {
   if (classification_) {
     program.forward = model.forward;
     if (config.is_given("label_smoothing")) {
-      program.loss = [smoothing = config.tensor("label_smoothing", 0, 0, 1)](torch::Tensor output, torch::Tensor targets) {
+      program.loss = [smoothing = config.tensor("label_smoothing", 0, 0, 1)](torch::Tensor output,
+                                                                             torch::Tensor targets) {
         return cross_entropy(output, targets, smoothing);
       };
     } else {

@@ -32,9 +32,9 @@ struct ModelEntry {
 /// Read as C++ values, so that they split trials into cohorts: `model`, `epochs` (10), `batch_size` (64), `optimizer`
 /// (sgd, adam or adamw; sgd), and what the model reads so. Read as tensors, so that they vary inside a batch: `lr` or
 /// `learning_rate` (needed), `momentum`, `dampening`, `nesterov`, `weight_decay`, `beta1`, `beta2`, `eps`, with
-/// torch::optim's defaults; and, each only where it is given, `schedule` with its hyperparameters (ScheduleOptions' names),
-/// `clip_grad_norm`, `clip_grad_value`, `loss_scale`, `loss_scale_growth_interval`, `label_smoothing` (classification),
-/// `divergence_threshold`.
+/// torch::optim's defaults; and, each only where it is given, `schedule` with its hyperparameters (ScheduleOptions'
+/// names), `clip_grad_norm`, `clip_grad_value`, `loss_scale`, `loss_scale_growth_interval`, `label_smoothing`
+/// (classification), `divergence_threshold`.
 ///
 /// Classification trains on cross entropy and reports accuracy, error (1 - accuracy) and loss. Regression trains on the
 /// mean squared error of the standardised target and reports it as loss; r2, rmse, mae and mse are in the target's own

@@ -120,8 +120,8 @@ LOCKSTEP_HD_INLINE double log_ieee(double x) {
   return x == kInfinity ? x : x > 0 ? result : x == 0 ? -kInfinity : kNaN;
 }
 
-/// cos(pi x), with an error below kCosPiUlp units in the last place: exact at multiples of 1/2, and as small beside them as
-/// it should be. For |x| < 2^50; NaN gives NaN.
+/// cos(pi x), with an error below kCosPiUlp units in the last place: exact at multiples of 1/2, and as small beside
+/// them as it should be. For |x| < 2^50; NaN gives NaN.
 inline constexpr double kCosPiUlp = 1.5;
 LOCKSTEP_HD_INLINE double cos_pi(double x) {
   // x = n / 2 + r, exactly, with |r| <= 1/4; a + a_rest = pi r to twice the bits.
@@ -130,7 +130,7 @@ LOCKSTEP_HD_INLINE double cos_pi(double x) {
   const double a = r * 0x1.921fb54442d18p+1;
   const double a_rest = fma(r, 0x1.921fb54442d18p+1, -a) + r * 0x1.1a62633145c07p-53;
   const double z = a * a;
-  // (sin(a) - a) / a^3 and (cos(a) - 1 + a^2 / 2) / a^4 by Taylor's series, whose rests are below 2^-58 for |a| <= pi / 4.
+  // (sin(a) - a) / a^3 and (cos(a) - 1 + a^2 / 2) / a^4 by Taylor's series; rests below 2^-58 for |a| <= pi / 4.
   const double sine_tail = polynomial(z, 1.0 / 355687428096000.0, -1.0 / 1307674368000.0, 1.0 / 6227020800.0,
                                       -1.0 / 39916800.0, 1.0 / 362880.0, -1.0 / 5040.0, 1.0 / 120.0, -1.0 / 6.0);
   const double cosine_tail = polynomial(z, 1.0 / 20922789888000.0, -1.0 / 87178291200.0, 1.0 / 479001600.0,

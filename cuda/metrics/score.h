@@ -12,7 +12,6 @@ namespace lockstep {
 /// Lower than every score of a finite metric; the score of one that is not finite.
 inline constexpr double kWorstScore = -kInfinity;
 
-
 /// The metric turned so that higher is better. Never NaN, +infinity or -0, so that scores order totally.
 LOCKSTEP_HD inline double score_of(Goal goal, double metric) {
   if (!is_finite(metric)) return kWorstScore;

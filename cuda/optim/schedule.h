@@ -46,7 +46,8 @@ LOCKSTEP_HD inline Rates rates_of(const LearningRateSchedule& schedule, double l
   const double at = static_cast<double>(step) - n_warmup;
   if (schedule.kind == LearningRateSchedule::kStep) {
     const double period = rint(schedule.step_size * epoch);
-    out.learning_rate = learning_rate * integer_power(schedule.gamma, static_cast<int64_t>(at / (period < 1 ? 1 : period)));
+    out.learning_rate =
+        learning_rate * integer_power(schedule.gamma, static_cast<int64_t>(at / (period < 1 ? 1 : period)));
   } else if (schedule.kind == LearningRateSchedule::kCosine) {
     out.learning_rate = cosine_between(learning_rate, schedule.eta_min, at < n ? at / n : 1);
   } else if (one_cycle) {

@@ -33,9 +33,9 @@ struct LearningRateSchedule {
   double pct_start = 0.3;         ///< one_cycle: part of the steps that rise
   double div_factor = 25;         ///< one_cycle: peak / first
   double final_div_factor = 1e4;  ///< one_cycle: first / last
-  double cycle_momentum = 1;      ///< one_cycle: not 0: momentum (Adam: beta1) goes the other way, instead of the row's own
-  double base_momentum = 0.85;    ///< one_cycle: at the peak
-  double max_momentum = 0.95;     ///< one_cycle: at both ends
+  double cycle_momentum = 1;  ///< one_cycle: not 0: momentum (Adam: beta1) goes the other way, instead of the row's own
+  double base_momentum = 0.85;  ///< one_cycle: at the peak
+  double max_momentum = 0.95;   ///< one_cycle: at both ends
   double warmup_epochs = 0;
   double warmup_factor = 1.0 / 3;
 };
@@ -51,15 +51,15 @@ struct RowGradients {
   /// doubled after `growth_interval` steps without one (0: never changed; negative: the row neither scales nor skips).
   float* loss_scale = nullptr;
   const double* growth_interval = nullptr;
-  int64_t* good_steps = nullptr;       ///< since the scale last changed
-  int64_t* skipped = nullptr;          ///< steps that each row has skipped so far
+  int64_t* good_steps = nullptr;  ///< since the scale last changed
+  int64_t* skipped = nullptr;     ///< steps that each row has skipped so far
 };
 
 /// What the optimisers share: parameters [n_rows, n_columns] with `row_stride` floats between rows (state matrices
 /// have the same layout), gradients by segment, and the number of steps each row has taken (a row is a trial, so it
 /// has its own count). The segments array is in host memory; everything it points to, and every other pointer, in
-/// the context's device memory. Per-row hyperparameters are [n_rows] double. A row that skips a step keeps its parameters
-/// and optimiser state bit for bit; the step counts for the schedule, but not for Adam's bias correction.
+/// the context's device memory. Per-row hyperparameters are [n_rows] double. A row that skips a step keeps its
+/// parameters and optimiser state bit for bit; the step counts for the schedule, but not for Adam's bias correction.
 struct RowUpdate {
   int64_t n_rows = 0;
   int64_t row_stride = 0;
@@ -72,9 +72,9 @@ struct RowUpdate {
   RowGradients gradients = {};
   const LearningRateSchedule* schedule = nullptr;  ///< [n_rows]; null: constant
   int64_t steps_per_epoch = 1;
-  int64_t n_epochs = 1;                            ///< that the rows train for: the length of their schedules
-  /// [n_rows] losses of this step, not scaled; null: not looked at. Rows whose loss is not finite, or above the threshold
-  /// (null: none), are marked with 1 in `diverged`; the others keep their mark.
+  int64_t n_epochs = 1;  ///< that the rows train for: the length of their schedules
+  /// [n_rows] losses of this step, not scaled; null: not looked at. Rows whose loss is not finite, or above the
+  /// threshold (null: none), are marked with 1 in `diverged`; the others keep their mark.
   const float* loss = nullptr;
   const double* divergence_threshold = nullptr;
   uint8_t* diverged = nullptr;

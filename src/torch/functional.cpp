@@ -4,7 +4,8 @@
 
 namespace lockstep {
 
-torch::Tensor cross_entropy(const torch::Tensor& output, const torch::Tensor& targets, const torch::Tensor& label_smoothing) {
+torch::Tensor cross_entropy(const torch::Tensor& output, const torch::Tensor& targets,
+                            const torch::Tensor& label_smoothing) {
   constexpr int64_t kIgnored = -100;
   TORCH_CHECK(!targets.is_floating_point(), "cross_entropy: targets must be class indices, not probabilities");
   const int64_t class_dim = output.dim() == 1 ? 0 : 1;
@@ -15,8 +16,8 @@ torch::Tensor cross_entropy(const torch::Tensor& output, const torch::Tensor& ta
   // In double until here: F::cross_entropy takes the number so.
   const auto number = [&](const torch::Tensor& value) { return value.to(output.scalar_type()); };
   const torch::Tensor soft = torch::where(kept, uniform, torch::zeros_like(uniform)).sum() / kept.sum();
-  const torch::Tensor mixed = number(1 - label_smoothing) * hard +
-                              soft * number(label_smoothing / static_cast<double>(output.size(class_dim)));
+  const torch::Tensor mixed =
+      number(1 - label_smoothing) * hard + soft * number(label_smoothing / static_cast<double>(output.size(class_dim)));
   // Not times zero: a class whose probability is 0 makes `soft` infinite.
   return torch::where(label_smoothing.eq(0), hard, mixed);
 }

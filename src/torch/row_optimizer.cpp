@@ -29,19 +29,21 @@ torch::Tensor schedule_rows(const ScheduleOptions& options, const torch::Tensor&
   const auto column = [&](const torch::Tensor& option, double default_value, const char* name) {
     return hyperparameter(option, default_value, parameters, name);
   };
-  const torch::Tensor rows = torch::stack(
-      {column(options.kind, defaults.kind, "schedule.kind"), column(options.step_size, defaults.step_size, "schedule.step_size"),
-       column(options.gamma, defaults.gamma, "schedule.gamma"), column(options.eta_min, defaults.eta_min, "schedule.eta_min"),
-       column(options.max_lr, std::numeric_limits<double>::quiet_NaN(), "schedule.max_lr"),
-       column(options.pct_start, defaults.pct_start, "schedule.pct_start"),
-       column(options.div_factor, defaults.div_factor, "schedule.div_factor"),
-       column(options.final_div_factor, defaults.final_div_factor, "schedule.final_div_factor"),
-       column(options.cycle_momentum, defaults.cycle_momentum, "schedule.cycle_momentum"),
-       column(options.base_momentum, defaults.base_momentum, "schedule.base_momentum"),
-       column(options.max_momentum, defaults.max_momentum, "schedule.max_momentum"),
-       column(options.warmup_epochs, defaults.warmup_epochs, "schedule.warmup_epochs"),
-       column(options.warmup_factor, defaults.warmup_factor, "schedule.warmup_factor")},
-      1);
+  const torch::Tensor rows =
+      torch::stack({column(options.kind, defaults.kind, "schedule.kind"),
+                    column(options.step_size, defaults.step_size, "schedule.step_size"),
+                    column(options.gamma, defaults.gamma, "schedule.gamma"),
+                    column(options.eta_min, defaults.eta_min, "schedule.eta_min"),
+                    column(options.max_lr, std::numeric_limits<double>::quiet_NaN(), "schedule.max_lr"),
+                    column(options.pct_start, defaults.pct_start, "schedule.pct_start"),
+                    column(options.div_factor, defaults.div_factor, "schedule.div_factor"),
+                    column(options.final_div_factor, defaults.final_div_factor, "schedule.final_div_factor"),
+                    column(options.cycle_momentum, defaults.cycle_momentum, "schedule.cycle_momentum"),
+                    column(options.base_momentum, defaults.base_momentum, "schedule.base_momentum"),
+                    column(options.max_momentum, defaults.max_momentum, "schedule.max_momentum"),
+                    column(options.warmup_epochs, defaults.warmup_epochs, "schedule.warmup_epochs"),
+                    column(options.warmup_factor, defaults.warmup_factor, "schedule.warmup_factor")},
+                   1);
   TORCH_INTERNAL_ASSERT(rows.size(1) * sizeof(double) == sizeof(LearningRateSchedule));
   return rows;
 }
@@ -53,7 +55,8 @@ T* pointer_or_null(torch::Tensor& tensor) {
 
 }  // namespace
 
-RowOptimizer::RowOptimizer(const OptimizerOptions& options, const torch::Tensor& parameters, const TrainingLength& length)
+RowOptimizer::RowOptimizer(const OptimizerOptions& options, const torch::Tensor& parameters,
+                           const TrainingLength& length)
     : kind_(options.kind), length_(length) {
   if (!options.lr.defined()) throw TaskError("the task's optimiser has no learning rate; set OptimizerOptions::lr");
   const auto rows = [&](const torch::Tensor& option, double default_value, const char* name) {
@@ -162,7 +165,8 @@ std::vector<torch::Tensor*> RowOptimizer::row_tensors() {
 
 std::vector<torch::Tensor*> RowOptimizer::state_tensors() {
   std::vector<torch::Tensor*> out;
-  for (auto* tensor : {&steps_, &diverged_, &loss_scale_, &good_steps_, &skipped_, &momentum_buffer_, &exp_avg_, &exp_avg_sq_}) {
+  for (auto* tensor :
+       {&steps_, &diverged_, &loss_scale_, &good_steps_, &skipped_, &momentum_buffer_, &exp_avg_, &exp_avg_sq_}) {
     if (tensor->defined()) out.push_back(tensor);
   }
   return out;

@@ -20,7 +20,8 @@ class RowOptimizer {
   /// @param parameters [n_trials, row_size] float; updated in place by `step`
   RowOptimizer(const OptimizerOptions& options, const torch::Tensor& parameters, const TrainingLength& length);
 
-  /// One step of every trial. `segments` cover the parameters that have gradients: those of the losses times `loss_scale()`.
+  /// One step of every trial. `segments` cover the parameters that have gradients: those of the losses times
+  /// `loss_scale()`.
   /// @param losses [n_trials], not scaled
   void step(const Backend& backend, const Context& context, const torch::Tensor& parameters,
             std::span<const GradientSegment> segments, const torch::Tensor& losses);
@@ -44,14 +45,14 @@ class RowOptimizer {
 
   OptimizerKind kind_;
   TrainingLength length_;
-  torch::Tensor lr_, weight_decay_, momentum_, dampening_, beta1_, beta2_, eps_;     // [n_trials] double
-  torch::Tensor nesterov_;                                                          // [n_trials] uint8
-  torch::Tensor schedule_;                                                          // [n_trials, 13] double
-  torch::Tensor clip_value_, clip_norm_, growth_interval_, divergence_threshold_;   // [n_trials] double
-  torch::Tensor steps_, good_steps_, skipped_;                                      // [n_trials] int64
-  torch::Tensor loss_scale_;                                                        // [n_trials] float
-  torch::Tensor diverged_;                                                          // [n_trials] uint8
-  torch::Tensor momentum_buffer_, exp_avg_, exp_avg_sq_;                            // as the parameters; as the kind needs
+  torch::Tensor lr_, weight_decay_, momentum_, dampening_, beta1_, beta2_, eps_;   // [n_trials] double
+  torch::Tensor nesterov_;                                                         // [n_trials] uint8
+  torch::Tensor schedule_;                                                         // [n_trials, 13] double
+  torch::Tensor clip_value_, clip_norm_, growth_interval_, divergence_threshold_;  // [n_trials] double
+  torch::Tensor steps_, good_steps_, skipped_;                                     // [n_trials] int64
+  torch::Tensor loss_scale_;                                                       // [n_trials] float
+  torch::Tensor diverged_;                                                         // [n_trials] uint8
+  torch::Tensor momentum_buffer_, exp_avg_, exp_avg_sq_;                           // as the parameters
 };
 
 }  // namespace lockstep

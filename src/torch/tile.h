@@ -50,8 +50,8 @@ class Tile {
   /// One optimiser step on a minibatch that all trials share, or with `per_trial` on one each: [n_trials, ...] then.
   /// Returns the loss of each trial, [n_trials].
   torch::Tensor train_step(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial = false);
-  /// The metric of each trial on a part, in the order of `trials()`; NaN for one that diverged in its last epoch: whose training
-  /// loss was not finite, or above its threshold.
+  /// The metric of each trial on a part, in the order of `trials()`; NaN for one that diverged in its last epoch: whose
+  /// training loss was not finite, or above its threshold.
   std::vector<double> evaluate(const DataPart& part, const Metric& metric);
 
   /// Drops all trials but those in these slots, which keep weights, buffers and optimiser state, but not their order: only as

@@ -156,10 +156,17 @@ torch::Tensor TrialConfig::tensor(const std::string& name, double default_value,
   if (range.first >= lowest && range.second <= highest) return out;
   const auto text = [](double x) { return Value(x).to_string(); };
   const double wrong = range.first >= lowest ? range.second : range.first;
-  const std::string number = std::isfinite(wrong) ? text(wrong) : wrong > 0 ? "infinity" : "minus infinity";
-  throw error(name, number + (wrong < lowest ? " is too small" : wrong > highest ? " is too large" : " is not allowed"),
-              (lowest == std::numeric_limits<double>::min() ? "give numbers above 0" : "give numbers from " + text(lowest)) +
-                  (std::isinf(highest) ? "" : " to " + text(highest)));
+  const std::string number = std::isnan(wrong)      ? "not a number"
+                             : std::isfinite(wrong) ? text(wrong)
+                             : wrong > 0            ? "infinity"
+                                                    : "minus infinity";
+  throw error(
+      name,
+      number + (wrong < lowest    ? " is too small"
+                : wrong > highest ? " is too large"
+                                  : " is not allowed"),
+      (lowest == std::numeric_limits<double>::min() ? "give numbers above 0" : "give numbers from " + text(lowest)) +
+          (std::isinf(highest) ? "" : " to " + text(highest)));
 }
 
 torch::Tensor TrialConfig::option(const std::string& name, const std::vector<std::string>& options,

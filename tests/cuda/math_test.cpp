@@ -105,7 +105,8 @@ TEST(CosPi, StaysWithinItsBound) {
   WorstError errors;
   for (int i = 0; i < kPoints; ++i) {
     const double near_half = 0.5 + (unit(random) - 0.5) * std::ldexp(1.0, -static_cast<int>(random() % 50));
-    for (const double x : {unit(random), -unit(random), 1000 * unit(random), near_half, std::ldexp(unit(random), -20)}) {
+    for (const double x :
+         {unit(random), -unit(random), 1000 * unit(random), near_half, std::ldexp(unit(random), -20)}) {
       // Reduced exactly first: a rounded pi x would be far off beside a zero.
       const double nearest = std::rint(x - 0.5) + 0.5;
       const __float128 exact = sinq(M_PIq * (nearest - static_cast<__float128>(x)));

@@ -11,7 +11,7 @@ namespace lockstep::test {
 namespace {
 
 constexpr double kInf = std::numeric_limits<double>::infinity();
-constexpr int64_t kFirst = 300;   // a part of the sum and a bit
+constexpr int64_t kFirst = 300;  // a part of the sum and a bit
 constexpr int64_t kSecond = 37;
 constexpr int64_t kColumns = kFirst + kSecond;
 constexpr int64_t kSteps = 4;
@@ -20,7 +20,7 @@ constexpr int64_t kSteps = 4;
 struct Row {
   double clip_value = 0;
   double clip_norm = 0;
-  double loss_scale = 0;          ///< 0: none
+  double loss_scale = 0;  ///< 0: none
   double growth_interval = 2000;
   std::vector<std::vector<float>> gradients;  ///< [kSteps][kColumns], already times the loss scale
 };
@@ -33,7 +33,8 @@ std::vector<float> some_gradient(uint64_t seed, double size) {
   return out;
 }
 
-Row make_row(uint64_t seed, double clip_value = 0, double clip_norm = 0, double loss_scale = 0, double growth_interval = 2000) {
+Row make_row(uint64_t seed, double clip_value = 0, double clip_norm = 0, double loss_scale = 0,
+             double growth_interval = 2000) {
   Row row{clip_value, clip_norm, loss_scale, growth_interval, {}};
   for (int64_t step = 0; step < kSteps; ++step) {
     row.gradients.push_back(some_gradient(100 * seed + static_cast<uint64_t>(step), loss_scale > 0 ? loss_scale : 1));
@@ -63,7 +64,8 @@ struct Outcome {
 class RowGradientOptions : public BackendTest {
  protected:
   /// @param options whether the update is given the options at all
-  static Outcome run(const Backend& backend, const Context& context, const std::vector<Row>& rows, bool adam, bool options) {
+  static Outcome run(const Backend& backend, const Context& context, const std::vector<Row>& rows, bool adam,
+                     bool options) {
     const auto to_device = [&](const auto& values) {
       return DeviceArray<typename std::decay_t<decltype(values)>::value_type>(backend, context, values);
     };
@@ -77,8 +79,10 @@ class RowGradientOptions : public BackendTest {
       scale.push_back(row.loss_scale > 0 ? static_cast<float>(row.loss_scale) : 1.0f);
     }
     const auto start = to_device(std::vector<float>(n * kColumns, 0.5f));
-    const auto state1 = to_device(std::vector<float>(n * kColumns, 0.0f)), state2 = to_device(std::vector<float>(n * kColumns, 0.0f));
-    const auto device_value = to_device(clip_value), device_norm = to_device(clip_norm), device_growth = to_device(growth_interval);
+    const auto state1 = to_device(std::vector<float>(n * kColumns, 0.0f)),
+               state2 = to_device(std::vector<float>(n * kColumns, 0.0f));
+    const auto device_value = to_device(clip_value), device_norm = to_device(clip_norm),
+               device_growth = to_device(growth_interval);
     const auto device_scale = to_device(scale);
     const auto steps = to_device(std::vector<int64_t>(n, 0)), good_steps = to_device(std::vector<int64_t>(n, 0)),
                skipped = to_device(std::vector<int64_t>(n, 0));
@@ -94,19 +98,21 @@ class RowGradientOptions : public BackendTest {
       }
       const auto device_first = to_device(first), device_second = to_device(second);
       const GradientSegment segments[] = {{device_first.data(), 0, kFirst}, {device_second.data(), kFirst, kSecond}};
-      RowUpdate update{static_cast<int64_t>(n), kColumns, start.data(), segments, 2, steps.data(), rate.data(), decay.data()};
+      RowUpdate update{
+          static_cast<int64_t>(n), kColumns, start.data(), segments, 2, steps.data(), rate.data(), decay.data()};
       if (options) {
-        update.gradients = {device_value.data(), device_norm.data(), device_scale.data(), device_growth.data(), good_steps.data(),
-                            skipped.data()};
+        update.gradients = {device_value.data(),  device_norm.data(), device_scale.data(),
+                            device_growth.data(), good_steps.data(),  skipped.data()};
       }
       if (adam) {
-        backend.adam_update(context, {update, state1.data(), state2.data(), momentum.data(), beta2.data(), eps.data(), false});
+        backend.adam_update(context,
+                            {update, state1.data(), state2.data(), momentum.data(), beta2.data(), eps.data(), false});
       } else {
         backend.sgd_update(context, {update, state1.data(), momentum.data(), dampening.data(), nesterov.data()});
       }
       backend.synchronize(context);
     }
-    return {start.to_host(), state1.to_host(), state2.to_host(), device_scale.to_host(),
+    return {start.to_host(), state1.to_host(),     state2.to_host(), device_scale.to_host(),
             steps.to_host(), good_steps.to_host(), skipped.to_host()};
   }
   Outcome run(const std::vector<Row>& rows, bool adam, bool options = true) const {
@@ -114,7 +120,8 @@ class RowGradientOptions : public BackendTest {
   }
 
   static std::vector<float> row_of(const std::vector<float>& values, size_t row) {
-    return {values.begin() + static_cast<std::ptrdiff_t>(row) * kColumns, values.begin() + static_cast<std::ptrdiff_t>(row + 1) * kColumns};
+    return {values.begin() + static_cast<std::ptrdiff_t>(row) * kColumns,
+            values.begin() + static_cast<std::ptrdiff_t>(row + 1) * kColumns};
   }
 };
 LOCKSTEP_EVERY_BACKEND(RowGradientOptions);
@@ -219,7 +226,7 @@ TEST_P(RowGradientOptions, WithoutALossScaleWhatIsNotFiniteIsApplied) {
   norm.gradients[1][7] = std::nanf("");
   value.gradients[1][7] = static_cast<float>(kInf);
   const Outcome got = run({norm, value, make_row(1)}, false);
-  for (const float x : row_of(got.parameters, 0)) EXPECT_TRUE(std::isnan(x));    // as clip_grad_norm_: the norm is NaN
+  for (const float x : row_of(got.parameters, 0)) EXPECT_TRUE(std::isnan(x));     // as clip_grad_norm_: the norm is NaN
   for (const float x : row_of(got.parameters, 1)) EXPECT_TRUE(std::isfinite(x));  // as clip_grad_value_: it was clamped
   EXPECT_TRUE(same_bits(row_of(got.parameters, 2), run({make_row(1)}, false).parameters));
 }
@@ -232,7 +239,8 @@ TEST_P(RowGradientOptions, LossScaleBacksOffAndGrows) {
   };
   const float largest = 0x1p127f;
   Row at_largest = make_row(2, 0, 0, largest, 2);
-  for (auto& gradient : at_largest.gradients) gradient.assign(kColumns, 0.0f);  // times the scale, others would be infinite
+  for (auto& gradient : at_largest.gradients)
+    gradient.assign(kColumns, 0.0f);  // times the scale, others would be infinite
   const Outcome got = run({with_bad_steps(64, 2, {}), with_bad_steps(64, 2, {0}), with_bad_steps(64, 3, {1, 2}),
                            with_bad_steps(64, 0, {1}), with_bad_steps(64, 2000, {3}), make_row(1), at_largest},
                           false);

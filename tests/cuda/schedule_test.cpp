@@ -25,9 +25,7 @@ struct GoldenStep {
   bool cycles_momentum = false;
   double momentum = 0;
 
-  Rates ours() const {
-    return rates_of(schedule, learning_rate, step, n_epochs * steps_per_epoch, steps_per_epoch);
-  }
+  Rates ours() const { return rates_of(schedule, learning_rate, step, n_epochs * steps_per_epoch, steps_per_epoch); }
 };
 
 std::vector<GoldenStep> golden_steps() {
@@ -141,7 +139,8 @@ TEST_P(ScheduledRows, StepAtTheRatesOfTheHost) {
                ones = to_device(std::vector<double>(n, 1.0));
     const auto nesterov = to_device(std::vector<uint8_t>(n, 0));
     const GradientSegment segment{gradient.data(), 0, 1};
-    RowUpdate update{static_cast<int64_t>(n), 1, parameters.data(), &segment, 1, device_steps.data(), device_rate.data(), zeros.data()};
+    RowUpdate update{static_cast<int64_t>(n), 1,           parameters.data(), &segment, 1, device_steps.data(),
+                     device_rate.data(),      zeros.data()};
     update.schedule = device_schedules.data();
     update.steps_per_epoch = length.first;
     update.n_epochs = length.second;

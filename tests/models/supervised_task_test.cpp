@@ -182,13 +182,13 @@ std::vector<double> after_one(const std::string& more) {
 
 TEST(SupervisedTask, EveryTrainingOptionDoesSomething) {
   const auto plain = after_one("");
-  for (const char* option :
-       {"schedule: cosine", "schedule: one_cycle", "warmup_epochs: 0.5", "clip_grad_norm: 0.1", "clip_grad_value: 0.001",
-        "label_smoothing: 0.3", "dropout: 0.5", "schedule: step\n  step_size: 0.1", "schedule: cosine\n  eta_min: 1"}) {
+  for (const char* option : {"schedule: cosine", "schedule: one_cycle", "warmup_epochs: 0.5", "clip_grad_norm: 0.1",
+                             "clip_grad_value: 0.001", "label_smoothing: 0.3", "dropout: 0.5",
+                             "schedule: step\n  step_size: 0.1", "schedule: cosine\n  eta_min: 1"}) {
     EXPECT_NE(after_one(std::string("  ") + option + "\n"), plain) << option;
   }
-  for (const char* nothing : {"schedule: constant", "warmup_epochs: 0", "clip_grad_norm: 0", "clip_grad_value: 1000", "dropout: 0",
-                              "loss_scale: 0", "loss_scale: 1024", "divergence_threshold: 1000"}) {
+  for (const char* nothing : {"schedule: constant", "warmup_epochs: 0", "clip_grad_norm: 0", "clip_grad_value: 1000",
+                              "dropout: 0", "loss_scale: 0", "loss_scale: 1024", "divergence_threshold: 1000"}) {
     EXPECT_EQ(after_one(std::string("  ") + nothing + "\n"), plain) << nothing;
   }
   for (const double metric : after_one("  divergence_threshold: 0.01\n")) EXPECT_TRUE(std::isnan(metric));
@@ -211,7 +211,8 @@ TEST(SupervisedTask, RefusesSettings) {
   refuses(base + "  depth: -1\n", {"trial.depth", "-1", "from 0"});
   refuses(base + "  activation: rellu\n", {"trial.activation", "'rellu'", "did you mean 'relu'"});
   refuses(base + "  optimizer: adm\n", {"trial.optimizer", "'adm'", "did you mean 'adam'"});
-  refuses(base + "  schedule: cosin\n", {"sweep.yml:6", "trial.schedule", "'cosin'", "did you mean 'cosine'", "one_cycle"});
+  refuses(base + "  schedule: cosin\n",
+          {"sweep.yml:6", "trial.schedule", "'cosin'", "did you mean 'cosine'", "one_cycle"});
   refuses(base + "  dropout: 1.5\n", {"sweep.yml:6", "trial.dropout", "1.5 is too large", "from 0.0 to 1.0"});
   refuses(base + "  label_smoothing: -0.1\n", {"trial.label_smoothing", "-0.1 is too small"});
   refuses(base + "  step_size: 0\n", {"trial.step_size", "0.0 is too small", "above 0"});

@@ -48,8 +48,10 @@ TEST(Divergence, IsThatOfTheLastEpochAlone) {
 
 TEST(Divergence, SkippedStepIsNone) {
   const SmallTask task;
-  const Configurations configurations = table(
-      {{"lr", {0.1, 0.1}}, {"loss_factor", {1e4, 1}}, {"loss_scale", {1e38, 1}}, {"loss_scale_growth_interval", {0, 0}}});
+  const Configurations configurations = table({{"lr", {0.1, 0.1}},
+                                               {"loss_factor", {1e4, 1}},
+                                               {"loss_scale", {1e38, 1}},
+                                               {"loss_scale_growth_interval", {0, 0}}});
   const Settings settings;
   Tile tile({task, configurations, settings, torch::kCPU, 5}, iota(2));
   const auto before = tile.copy_row(0)[0];
@@ -61,7 +63,9 @@ TEST(Divergence, SkippedStepIsNone) {
 /// How each trial ended.
 class EndsObserver : public SweepObserver {
  public:
-  void on_interval(const IntervalReport& report) override { ends.insert(ends.end(), report.ends.begin(), report.ends.end()); }
+  void on_interval(const IntervalReport& report) override {
+    ends.insert(ends.end(), report.ends.begin(), report.ends.end());
+  }
   std::vector<TrialEnd> ends;
 };
 

@@ -63,7 +63,8 @@ TEST_P(SmoothedCrossEntropy, EqualsLibTorchsInABatch) {
     Tensor losses;
     {
       TrialScope scope(4);
-      losses = physical(cross_entropy(scope.batched(x), shared ? targets : scope.batched(rows), scope.batched(doubles(kSmoothing))));
+      losses = physical(
+          cross_entropy(scope.batched(x), shared ? targets : scope.batched(rows), scope.batched(doubles(kSmoothing))));
     }
     ASSERT_EQ(losses.sizes().vec(), std::vector<int64_t>{4});
     losses.sum().backward();
@@ -78,7 +79,8 @@ TEST_P(SmoothedCrossEntropy, EqualsLibTorchsInABatch) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Shapes, SmoothedCrossEntropy,
-                         ::testing::Values(Shape{{7, 5}, {7}}, Shape{{3, 5, 4}, {3, 4}}, Shape{{3, 5, 2, 2}, {3, 2, 2}}, Shape{{5}, {}}),
+                         ::testing::Values(Shape{{7, 5}, {7}}, Shape{{3, 5, 4}, {3, 4}}, Shape{{3, 5, 2, 2}, {3, 2, 2}},
+                                           Shape{{5}, {}}),
                          [](const auto& info) { return std::to_string(info.param.output.size()) + "d"; });
 
 TEST(CrossEntropy, WithoutSmoothingKeepsAnImpossibleClassOut) {
@@ -112,7 +114,8 @@ TEST(Dropout, EqualsLibTorchsInEveryTrial) {
       TrialScope scope(trials(n).slice(0, t, t + 1), torch::full({1}, 7, torch::kLong), 5);
       const double p = kProbabilities[static_cast<size_t>(t)];
       const Tensor input = x[shared ? 0 : t].unsqueeze(0);
-      EXPECT_TRUE(torch::equal(got[t], physical(F::dropout(scope.batched(input), F::DropoutFuncOptions().p(p)))[0])) << p;
+      EXPECT_TRUE(torch::equal(got[t], physical(F::dropout(scope.batched(input), F::DropoutFuncOptions().p(p)))[0]))
+          << p;
     }
   }
 }

@@ -1,5 +1,5 @@
-// Poison: a trial whose learning rate, data or loss is beyond all bounds changes no bit of any other, whatever options are on, in
-// refilled and compacted tiles, and through the executor.
+// Poison: a trial whose learning rate, data or loss is beyond all bounds changes no bit of any other, whatever options
+// are on, in refilled and compacted tiles, and through the executor.
 
 #include <cmath>
 #include <limits>
@@ -26,7 +26,8 @@ constexpr double kNan = std::numeric_limits<double>::quiet_NaN();
 constexpr int64_t kHugeRate = 2, kNanData = 4, kInfiniteLoss = 5, kInfiniteOffset = 7;
 const std::vector<int64_t> kHealthy = {0, 1, 3, 6};
 
-/// A network with batch norm and dropout whose inputs are weighted, and whose loss is divided and shifted, by hyperparameters.
+/// A network with batch norm and dropout whose inputs are weighted, and whose loss is divided and shifted, by
+/// hyperparameters.
 FunctionTask task() {
   const auto correct = [](torch::Tensor output, torch::Tensor y) { return output.argmax(1).eq(y); };
   const auto loss = [](torch::Tensor output, torch::Tensor y) {
@@ -36,7 +37,8 @@ FunctionTask task() {
     SmallNet net(12, true);
     TrialProgram program;
     program.module = net.ptr();
-    program.forward = [net, weight = config.tensor("input_weight"), p = config.tensor("dropout", 0.2)](torch::Tensor x) mutable {
+    program.forward = [net, weight = config.tensor("input_weight"),
+                       p = config.tensor("dropout", 0.2)](torch::Tensor x) mutable {
       return net->forward(dropout(x * weight.to(torch::kFloat), p, net->is_training()));
     };
     program.loss = [divisor = config.tensor("divisor"), offset = config.tensor("offset"),
@@ -46,7 +48,9 @@ FunctionTask task() {
     program.batch_size = 16;
     program.n_intervals = 4;
     const std::string kind = config.text("optimizer");
-    program.optimizer.kind = kind == "sgd" ? OptimizerKind::kSgd : kind == "adam" ? OptimizerKind::kAdam : OptimizerKind::kAdamW;
+    program.optimizer.kind = kind == "sgd"    ? OptimizerKind::kSgd
+                             : kind == "adam" ? OptimizerKind::kAdam
+                                              : OptimizerKind::kAdamW;
     program.optimizer.lr = config.tensor("lr");
     program.optimizer.weight_decay = config.tensor("weight_decay", 0.001);
     program.optimizer.momentum = config.tensor("momentum", 0.9);
@@ -71,9 +75,10 @@ class Poison : public ::testing::TestWithParam<Case> {
   }
 
   static Configurations configurations(bool poisoned) {
-    std::vector<std::pair<std::string, std::vector<double>>> columns = {
-        {"lr", spread(kTrials, 0.002, 0.02)}, {"input_weight", spread(kTrials, 0.8, 1.2)},
-        {"divisor", std::vector<double>(kTrials, 1)}, {"offset", std::vector<double>(kTrials, 0)}};
+    std::vector<std::pair<std::string, std::vector<double>>> columns = {{"lr", spread(kTrials, 0.002, 0.02)},
+                                                                        {"input_weight", spread(kTrials, 0.8, 1.2)},
+                                                                        {"divisor", std::vector<double>(kTrials, 1)},
+                                                                        {"offset", std::vector<double>(kTrials, 0)}};
     if (poisoned) {
       columns[0].second[kHugeRate] = 1e30;
       columns[1].second[kNanData] = kNan;
@@ -91,7 +96,9 @@ class Poison : public ::testing::TestWithParam<Case> {
     return table(columns);
   }
 
-  TileSource source(const Configurations& configurations) const { return {task_, configurations, settings_, torch::kCPU, 5}; }
+  TileSource source(const Configurations& configurations) const {
+    return {task_, configurations, settings_, torch::kCPU, 5};
+  }
 
   void train(Tile& tile) const {
     std::map<int64_t, torch::Tensor> orders;
@@ -112,7 +119,8 @@ class Poison : public ::testing::TestWithParam<Case> {
       ASSERT_LT(slot_of(got, trial), got.n_trials()) << trial;
       const auto a = got.copy_row(slot_of(got, trial)), b = want.copy_row(slot_of(want, trial));
       for (size_t k = 0; k < a.size(); ++k) {
-        EXPECT_TRUE(torch::isfinite(b[k].to(torch::kFloat)).all().item<bool>()) << "trial " << trial << ", tensor " << k;
+        EXPECT_TRUE(torch::isfinite(b[k].to(torch::kFloat)).all().item<bool>())
+            << "trial " << trial << ", tensor " << k;
         EXPECT_TRUE(torch::equal(a[k], b[k])) << "trial " << trial << ", tensor " << k;
       }
     }
@@ -124,14 +132,16 @@ class Poison : public ::testing::TestWithParam<Case> {
 };
 
 TEST_P(Poison, StaysInItsRow) {
-  Tile poisoned(source(poisoned_), iota(kTrials)), healthy(source(healthy_), iota(kTrials)), without(source(healthy_), kHealthy);
+  Tile poisoned(source(poisoned_), iota(kTrials)), healthy(source(healthy_), iota(kTrials)),
+      without(source(healthy_), kHealthy);
   for (int epoch = 0; epoch < 3; ++epoch) {
     train(poisoned), train(healthy), train(without);
     expect_healthy_equal(poisoned, healthy);
     expect_healthy_equal(poisoned, without);  // and as if the poisoned had never been there
     const auto metrics = poisoned.evaluate(task_.data().validation, task_.metrics()[0]);
     const auto expected = healthy.evaluate(task_.data().validation, task_.metrics()[0]);
-    for (const auto trial : kHealthy) EXPECT_EQ(metrics[static_cast<size_t>(trial)], expected[static_cast<size_t>(trial)]);
+    for (const auto trial : kHealthy)
+      EXPECT_EQ(metrics[static_cast<size_t>(trial)], expected[static_cast<size_t>(trial)]);
     for (const auto trial : {kHugeRate, kNanData, kInfiniteLoss, kInfiniteOffset}) {
       if (trial == kHugeRate && stays_finite()) continue;
       EXPECT_TRUE(std::isnan(metrics[static_cast<size_t>(trial)])) << "trial " << trial << ", epoch " << epoch;
@@ -143,10 +153,11 @@ TEST_P(Poison, StaysInItsRowAfterCompactionAndRefill) {
   const auto run = [&](const Configurations& configurations) {
     auto tile = std::make_unique<Tile>(source(configurations), std::vector<int64_t>{0, 1, 2, 3, 4});
     train(*tile);
-    tile->keep_slots(std::vector<int64_t>{0, 2, 3, 4});                                        // 1 leaves
+    tile->keep_slots(std::vector<int64_t>{0, 2, 3, 4});  // 1 leaves
     train(*tile);
     const std::vector<int64_t> freed{slot_of(*tile, 2), slot_of(*tile, 4)};
-    tile->take_over(Tile(source(configurations), std::vector<int64_t>{6, 5, 7}), freed);  // a healthy one in a poisoned row
+    tile->take_over(Tile(source(configurations), std::vector<int64_t>{6, 5, 7}),
+                    freed);  // a healthy one in a poisoned row
     train(*tile);
     train(*tile);
     return tile;
@@ -168,7 +179,8 @@ TEST_P(Poison, StaysInItsTrialThroughTheExecutor) {
     std::vector<std::vector<double>> out;
     out.push_back(train_interval(*executor, kTrials, -1));
     if (poisoned) {
-      for (const auto trial : {kNanData, kInfiniteLoss}) EXPECT_TRUE(std::isnan(out[0][static_cast<size_t>(trial)])) << trial;
+      for (const auto trial : {kNanData, kInfiniteLoss})
+        EXPECT_TRUE(std::isnan(out[0][static_cast<size_t>(trial)])) << trial;
     }
     executor->retire(std::vector<int64_t>{kHugeRate, kInfiniteLoss, 1});
     executor->start(in_own_slots(std::vector<int64_t>{6, 7}));
@@ -180,14 +192,15 @@ TEST_P(Poison, StaysInItsTrialThroughTheExecutor) {
   const auto poisoned = run(poisoned_, true), healthy = run(healthy_, false);
   for (size_t n = 0; n < poisoned.size(); ++n) {
     for (const auto trial : kHealthy) {
-      EXPECT_EQ(poisoned[n][static_cast<size_t>(trial)], healthy[n][static_cast<size_t>(trial)]) << "trial " << trial << ", interval " << n;
+      EXPECT_EQ(poisoned[n][static_cast<size_t>(trial)], healthy[n][static_cast<size_t>(trial)])
+          << "trial " << trial << ", interval " << n;
     }
   }
 }
 
 INSTANTIATE_TEST_SUITE_P(Optimizers, Poison,
-                         ::testing::Values(Case{"sgd", false}, Case{"sgd", true}, Case{"adam", false}, Case{"adam", true},
-                                           Case{"adamw", true}),
+                         ::testing::Values(Case{"sgd", false}, Case{"sgd", true}, Case{"adam", false},
+                                           Case{"adam", true}, Case{"adamw", true}),
                          [](const auto& info) {
                            return std::string(info.param.optimizer) + (info.param.options ? "WithOptions" : "");
                          });

@@ -44,7 +44,8 @@ inline torch::Tensor if_given(const TrialConfig& config, const std::string& name
   return config.is_given(name) ? config.tensor(name) : torch::Tensor();
 }
 
-/// What a trial does with its gradients and learning rate, each option a name of its own; `schedule` is a ScheduleKind's number.
+/// What a trial does with its gradients and learning rate, each option a name of its own; `schedule` is a
+/// ScheduleKind's number.
 inline void read_training_options(const TrialConfig& config, OptimizerOptions& options) {
   auto& schedule = options.schedule;
   schedule.kind = if_given(config, "schedule");

@@ -1,5 +1,5 @@
-// Sixteen trials in one batch, each with its own clipping, loss scale and schedule, against the same trials alone: plain LibTorch
-// modules, torch::optim, torch::nn::utils, and learning rates by the schedules' formulas.
+// Sixteen trials in one batch, each with its own clipping, loss scale and schedule, against the same trials alone:
+// plain LibTorch modules, torch::optim, torch::nn::utils, and learning rates by the schedules' formulas.
 
 #include <cmath>
 
@@ -33,16 +33,25 @@ std::vector<Case> cases() {
   return {
       {"ClipNorm", {{"clip_grad_norm", alternate({0, 0.1, 0.5, 100})}}},
       {"ClipValue", {{"clip_grad_value", alternate({0.01, 0, 0.1})}}},
-      {"LossScale", {{"loss_scale", alternate({0, 1000, 8})}, {"loss_scale_growth_interval", alternate({2000, 4, 0, 7, 3})}}},
+      {"LossScale",
+       {{"loss_scale", alternate({0, 1000, 8})}, {"loss_scale_growth_interval", alternate({2000, 4, 0, 7, 3})}}},
       {"Schedules",
-       {{"schedule", alternate({0, 1, 2, 3})}, {"step_size", alternate({1, 0.5, 2, 1, 1, 1.5})}, {"gamma", alternate({0.5, 0.1, 0.9})},
-        {"eta_min", alternate({0, 0.01})}, {"pct_start", alternate({0.3, 0.5, 0.2})}, {"div_factor", alternate({25, 10, 5})},
+       {{"schedule", alternate({0, 1, 2, 3})},
+        {"step_size", alternate({1, 0.5, 2, 1, 1, 1.5})},
+        {"gamma", alternate({0.5, 0.1, 0.9})},
+        {"eta_min", alternate({0, 0.01})},
+        {"pct_start", alternate({0.3, 0.5, 0.2})},
+        {"div_factor", alternate({25, 10, 5})},
         {"cycle_momentum", alternate({0})}}},
       {"WarmUps", {{"warmup_epochs", spread(kTrials, 0, 2)}, {"warmup_factor", alternate({0.1, 0.5, 0})}}},
       {"Everything",
-       {{"schedule", alternate({3, 2, 0, 1})}, {"step_size", alternate({1, 0.5, 2})}, {"warmup_epochs", alternate({0, 0.5, 1})},
-        {"cycle_momentum", alternate({0})}, {"clip_grad_norm", alternate({0, 0.2, 1, 0, 0.5})},
-        {"clip_grad_value", alternate({0, 0, 0.05})}, {"loss_scale", alternate({0, 512})}}},
+       {{"schedule", alternate({3, 2, 0, 1})},
+        {"step_size", alternate({1, 0.5, 2})},
+        {"warmup_epochs", alternate({0, 0.5, 1})},
+        {"cycle_momentum", alternate({0})},
+        {"clip_grad_norm", alternate({0, 0.2, 1, 0, 0.5})},
+        {"clip_grad_value", alternate({0, 0, 0.05})},
+        {"loss_scale", alternate({0, 512})}}},
   };
 }
 
@@ -67,7 +76,8 @@ class Alone {
     const double factor = of("warmup_factor", 1.0 / 3);
     if (step < warmup) return first * (factor + (1 - factor) * static_cast<double>(step) / warmup);
     const double t = static_cast<double>(step) - warmup, n = kEpochs * kStepsPerEpoch - warmup;
-    if (kind == 1) return lr * std::pow(of("gamma", 0.1), std::floor(t / std::round(of("step_size", 1) * kStepsPerEpoch)));
+    if (kind == 1)
+      return lr * std::pow(of("gamma", 0.1), std::floor(t / std::round(of("step_size", 1) * kStepsPerEpoch)));
     if (kind == 2) return of("eta_min", 0) + (lr - of("eta_min", 0)) * (1 + std::cos(pi * t / n)) / 2;
     if (kind == 3) {
       const double peak = of("pct_start", 0.3) * n - 1;
@@ -94,7 +104,8 @@ TEST_P(EveryTrainingOption, BatchEqualsAlone) {
   const auto lr = optimizer == "sgd" ? spread(kTrials, 0.05, 0.3) : spread(kTrials, 1e-3, 2e-2);
   columns.push_back({"lr", lr});
   const Configurations configurations = table(columns);
-  const Settings settings{{"optimizer", {Value(optimizer), {}}}, {"epochs", {Value(kEpochs), {}}}, {"momentum", {Value(0.8), {}}}};
+  const Settings settings{
+      {"optimizer", {Value(optimizer), {}}}, {"epochs", {Value(kEpochs), {}}}, {"momentum", {Value(0.8), {}}}};
   const TileSource source{task, configurations, settings, torch::kCPU, 11};
   Tile tile(source, iota(kTrials));
 
@@ -107,7 +118,8 @@ TEST_P(EveryTrainingOption, BatchEqualsAlone) {
     for (const auto& [name, rows] : tile.named_parameters()) mine[name].copy_(rows[t]);
     nets.push_back(net);
     if (optimizer == "sgd") {
-      optimizers.push_back(std::make_unique<torch::optim::SGD>(net->parameters(), torch::optim::SGDOptions(1).momentum(0.8)));
+      optimizers.push_back(
+          std::make_unique<torch::optim::SGD>(net->parameters(), torch::optim::SGDOptions(1).momentum(0.8)));
     } else {
       optimizers.push_back(std::make_unique<torch::optim::Adam>(net->parameters(), torch::optim::AdamOptions(1)));
     }
@@ -124,8 +136,10 @@ TEST_P(EveryTrainingOption, BatchEqualsAlone) {
       alone.param_groups()[0].options().set_lr(options.rate(lr[static_cast<size_t>(t)], step));
       alone.zero_grad();
       torch::nn::functional::cross_entropy(net->forward(x), y).backward();
-      if (options["clip_grad_value"] > 0) torch::nn::utils::clip_grad_value_(net->parameters(), options["clip_grad_value"]);
-      if (options["clip_grad_norm"] > 0) torch::nn::utils::clip_grad_norm_(net->parameters(), options["clip_grad_norm"]);
+      if (options["clip_grad_value"] > 0)
+        torch::nn::utils::clip_grad_value_(net->parameters(), options["clip_grad_value"]);
+      if (options["clip_grad_norm"] > 0)
+        torch::nn::utils::clip_grad_norm_(net->parameters(), options["clip_grad_norm"]);
       alone.step();
     }
   }
@@ -138,7 +152,8 @@ TEST_P(EveryTrainingOption, BatchEqualsAlone) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Options, EveryTrainingOption, ::testing::Combine(::testing::ValuesIn(cases()), ::testing::Values("sgd", "adam")),
+INSTANTIATE_TEST_SUITE_P(Options, EveryTrainingOption,
+                         ::testing::Combine(::testing::ValuesIn(cases()), ::testing::Values("sgd", "adam")),
                          [](const auto& info) {
                            return std::string(std::get<0>(info.param).name) + "_" + std::get<1>(info.param);
                          });
@@ -152,14 +167,19 @@ void train(const SmallTask& task, Tile& tile) {
 
 TEST(TrainingOptions, StateMovesWithItsTrial) {
   const SmallTask task;
-  const Configurations configurations =
-      table({{"lr", spread(6, 0.05, 0.2)}, {"schedule", {0, 1, 2, 3, 2, 3}}, {"warmup_epochs", {0, 1, 0.5, 0, 0, 1}},
-             {"clip_grad_norm", spread(6, 0.1, 1)}, {"clip_grad_value", {0, 0.1, 0, 0.2, 0, 0}},
-             {"loss_factor", {1, 1, 1, 1e3, 1, 1e3}}, {"loss_scale", {0, 2, 4, 1e38, 16, 1e38}}, {"loss_scale_growth_interval", {3, 4, 5, 6, 7, 8}}});
+  const Configurations configurations = table({{"lr", spread(6, 0.05, 0.2)},
+                                               {"schedule", {0, 1, 2, 3, 2, 3}},
+                                               {"warmup_epochs", {0, 1, 0.5, 0, 0, 1}},
+                                               {"clip_grad_norm", spread(6, 0.1, 1)},
+                                               {"clip_grad_value", {0, 0.1, 0, 0.2, 0, 0}},
+                                               {"loss_factor", {1, 1, 1, 1e3, 1, 1e3}},
+                                               {"loss_scale", {0, 2, 4, 1e38, 16, 1e38}},
+                                               {"loss_scale_growth_interval", {3, 4, 5, 6, 7, 8}}});
   const Settings settings{{"optimizer", {Value("adam"), {}}}, {"epochs", {Value(5), {}}}};
   const TileSource source{task, configurations, settings, torch::kCPU, 5};
   Tile whole(source, iota(6)), moved(source, iota(4)), young(source, std::vector<int64_t>{4, 5});
-  train(task, whole), train(task, whole), train(task, moved), train(task, young), train(task, moved), train(task, young);
+  train(task, whole), train(task, whole), train(task, moved), train(task, young), train(task, moved),
+      train(task, young);
   moved.keep_slots(std::vector<int64_t>{1, 3});
   moved.take_over(young, std::vector<int64_t>{0});  // trial 4 in a row that was used, 5 in a new one
   train(task, whole), train(task, moved);

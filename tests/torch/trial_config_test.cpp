@@ -53,9 +53,11 @@ class Reading {
 const std::vector<std::string> kNames = {"constant", "step", "cosine"};
 
 TEST(TrialConfig, OptionGivesEachTrialThePlaceOfItsText) {
-  const Reading reading(choice({Value("cosine"), Value("constant"), Value("step")}), {0, 1, 2, 0}, {{"y", {Value("step"), {}}}});
+  const Reading reading(choice({Value("cosine"), Value("constant"), Value("step")}), {0, 1, 2, 0},
+                        {{"y", {Value("step"), {}}}});
   const auto read = reading([](const TrialConfig& config) {
-    std::vector<torch::Tensor> out{physical(config.option("x", kNames, "constant")), physical(config.option("y", kNames, "constant")),
+    std::vector<torch::Tensor> out{physical(config.option("x", kNames, "constant")),
+                                   physical(config.option("y", kNames, "constant")),
                                    physical(config.option("z", kNames, "cosine"))};
     EXPECT_TRUE(config.structural_columns().empty());
     EXPECT_EQ(config.tensors().size(), 3u);  // which move with their trials
@@ -68,9 +70,11 @@ TEST(TrialConfig, OptionGivesEachTrialThePlaceOfItsText) {
 
 TEST(TrialConfig, OptionRefusesWhatItCannotBe) {
   // Also where no trial of the batch drew it.
-  const Reading reading(choice({Value("cosine"), Value("cosin")}), {0, 0, 0, 0}, {{"y", {Value(3), {"sweep.yml", 4, 2}}}});
+  const Reading reading(choice({Value("cosine"), Value("cosin")}), {0, 0, 0, 0},
+                        {{"y", {Value(3), {"sweep.yml", 4, 2}}}});
   const auto message = reading.error([](const TrialConfig& config) { return config.option("x", kNames, "constant"); });
-  for (const char* part : {"sweep.yml:9", "search_space.x", "'cosin'", "did you mean 'cosine'", "constant, step, cosine"}) {
+  for (const char* part :
+       {"sweep.yml:9", "search_space.x", "'cosin'", "did you mean 'cosine'", "constant, step, cosine"}) {
     EXPECT_NE(message.find(part), std::string::npos) << message;
   }
   const auto number = reading.error([](const TrialConfig& config) { return config.option("y", kNames, "constant"); });
@@ -116,7 +120,8 @@ TEST(TrialConfig, RefusesWhatASearchSpaceCouldDrawOutOfRange) {
   };
   for (const Case& c : cases) {
     const Reading reading(c.distribution, {0, 0, 0, 0});
-    const auto message = reading.error([&](const TrialConfig& config) { return config.tensor("x", 0, c.lowest, c.highest); });
+    const auto message =
+        reading.error([&](const TrialConfig& config) { return config.tensor("x", 0, c.lowest, c.highest); });
     if (c.refused == nullptr) {
       EXPECT_EQ(message, "") << c.distribution.type_name();
     } else {
@@ -127,13 +132,21 @@ TEST(TrialConfig, RefusesWhatASearchSpaceCouldDrawOutOfRange) {
 }
 
 TEST(TrialConfig, RefusesConstantsOutOfRange) {
-  const Reading reading(uniform(0, 1), {0, 0, 0, 0},
-                        {{"y", {Value(-1), {"sweep.yml", 4, 2}}}, {"z", {Value(0.5), {}}}, {"w", {Value("much"), {"sweep.yml", 5, 2}}}});
+  const Reading reading(
+      uniform(0, 1), {0, 0, 0, 0},
+      {{"y", {Value(-1), {"sweep.yml", 4, 2}}}, {"z", {Value(0.5), {}}}, {"w", {Value("much"), {"sweep.yml", 5, 2}}}});
   const auto message = reading.error([](const TrialConfig& config) { return config.tensor("y", 0, 0, kInf); });
-  EXPECT_NE(message.find("sweep.yml:4: trial.y: -1.0 is too small; give numbers from 0.0"), std::string::npos) << message;
-  const auto above = reading.error([](const TrialConfig& c) { return c.tensor("y", 0, std::numeric_limits<double>::min(), 2); });
+  EXPECT_NE(message.find("sweep.yml:4: trial.y: -1.0 is too small; give numbers from 0.0"), std::string::npos)
+      << message;
+  const auto above =
+      reading.error([](const TrialConfig& c) { return c.tensor("y", 0, std::numeric_limits<double>::min(), 2); });
   EXPECT_NE(above.find("give numbers above 0 to 2.0"), std::string::npos) << above;
   EXPECT_EQ(reading.error([](const TrialConfig& config) { return config.tensor("z", 0, 0, 1); }), "");
+  const auto nan =
+      Reading(uniform(0, 1), {0, 0, 0, 0}, {{"y", {Value(std::nan("")), {}}}}).error([](const TrialConfig& c) {
+        return c.tensor("y", 0, 0, kInf);
+      });
+  EXPECT_NE(nan.find("not a number is not allowed"), std::string::npos) << nan;
   const auto text = reading.error([](const TrialConfig& config) { return config.tensor("w", 0, 0, 1); });
   EXPECT_NE(text.find("must be a number"), std::string::npos) << text;
 }

@@ -36,9 +36,9 @@ enum class OptimizerKind { kSgd, kAdam, kAdamW };
 enum class ScheduleKind { kConstant, kStep, kCosine, kOneCycle };
 
 /// The learning-rate schedule of one trial, with the names, defaults and formulas of torch.optim.lr_scheduler (StepLR,
-/// CosineAnnealingLR, OneCycleLR), looked at before every step. Times are epochs, and may be fractions: they are rounded to whole
-/// steps. A schedule ends with the trial's last epoch. Each tensor is a scalar for the trial, the kind too; undefined means the
-/// default beside it.
+/// CosineAnnealingLR, OneCycleLR), looked at before every step. Times are epochs, and may be fractions: they are
+/// rounded to whole steps. A schedule ends with the trial's last epoch. Each tensor is a scalar for the trial, the kind
+/// too; undefined means the default beside it.
 struct ScheduleOptions {
   torch::Tensor kind;              ///< a ScheduleKind as a number; kConstant
   torch::Tensor step_size;         ///< step: 1 epoch
@@ -48,20 +48,22 @@ struct ScheduleOptions {
   torch::Tensor pct_start;         ///< one-cycle: 0.3
   torch::Tensor div_factor;        ///< one-cycle: 25
   torch::Tensor final_div_factor;  ///< one-cycle: 1e4
-  torch::Tensor cycle_momentum;    ///< one-cycle: 1 (on): SGD's momentum and Adam's beta1 are the schedule's, not their own
-  torch::Tensor base_momentum;     ///< one-cycle: 0.85
-  torch::Tensor max_momentum;      ///< one-cycle: 0.95
-  /// Before any schedule, linearly to its first learning rate (LinearLR, then the schedule over the epochs that are left, as
-  /// SequentialLR joins them): 0 epochs.
+  /// one-cycle: 1 (on): SGD's momentum and Adam's beta1 are the schedule's, not their own.
+  torch::Tensor cycle_momentum;
+  torch::Tensor base_momentum;  ///< one-cycle: 0.85
+  torch::Tensor max_momentum;   ///< one-cycle: 0.95
+  /// Before any schedule, linearly to its first learning rate (LinearLR, then the schedule over the epochs that are
+  /// left, as SequentialLR joins them): 0 epochs.
   torch::Tensor warmup_epochs;
-  torch::Tensor warmup_factor;     ///< of that learning rate, at the first step: 1/3
+  torch::Tensor warmup_factor;  ///< of that learning rate, at the first step: 1/3
 };
 
 /// The optimiser of one trial, with the names, defaults and meaning of torch::optim's options. Each tensor is a scalar
-/// for the trial (`TrialConfig::tensor`), so it varies inside a batch; the kind is structural. An undefined tensor means the
-/// default written beside it.
+/// for the trial (`TrialConfig::tensor`), so it varies inside a batch; the kind is structural. An undefined tensor
+/// means the default written beside it.
 ///
-/// A step goes: gradients are divided by the loss scale, clamped, scaled down to the norm, and applied at the schedule's rate.
+/// A step goes: gradients are divided by the loss scale, clamped, scaled down to the norm, and applied at the
+/// schedule's rate.
 struct OptimizerOptions {
   OptimizerKind kind = OptimizerKind::kSgd;
   torch::Tensor lr;            ///< required
@@ -73,13 +75,16 @@ struct OptimizerOptions {
   torch::Tensor beta2;         ///< Adam, AdamW: 0.999
   torch::Tensor eps;           ///< Adam, AdamW: 1e-8
   ScheduleOptions schedule;
-  torch::Tensor clip_grad_value;  ///< torch::nn::utils::clip_grad_value_ on the trial's gradient; 0 or infinite: none
-  torch::Tensor clip_grad_norm;   ///< torch::nn::utils::clip_grad_norm_ (2-norm) on the trial's gradient; 0 or infinite: none
-  /// The loss is multiplied with it, the gradients are divided by it: 0, none. A trial that has one skips a step whose gradient is
-  /// not finite: weights and optimiser state stay as they are, Adam's step count too; the minibatch and the schedule's step are
-  /// passed over, and the next step draws new random numbers. The scale is halved then.
+  /// torch::nn::utils::clip_grad_value_ and clip_grad_norm_ (2-norm) on the trial's gradient alone: 0 or infinite,
+  /// none.
+  torch::Tensor clip_grad_value;
+  torch::Tensor clip_grad_norm;
+  /// The loss is multiplied with it, the gradients are divided by it: 0, none. A trial that has one skips a step whose
+  /// gradient is not finite: weights and optimiser state stay as they are, Adam's step count too; the minibatch and the
+  /// schedule's step are passed over, and the next step draws new random numbers. The scale is halved then.
   torch::Tensor loss_scale;
-  /// Steps without a skipped one after which the scale is doubled, as torch.amp.GradScaler does: 2000. 0: it never changes.
+  /// Steps without a skipped one after which the scale is doubled, as torch.amp.GradScaler does: 2000. 0: it never
+  /// changes.
   torch::Tensor loss_scale_growth_interval;
   /// A trial whose loss on a training minibatch is above it has diverged, as one has whose loss is not finite: none
   torch::Tensor divergence_threshold;

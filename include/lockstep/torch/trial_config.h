@@ -33,12 +33,13 @@ class TrialConfig {
   /// trials when a batch is compacted.
   torch::Tensor tensor(const std::string& name) const;
   torch::Tensor tensor(const std::string& name, double default_value) const;
-  /// The same for a name whose values must be in [lowest, highest]. Throws InputError when the constant is not, or when the
-  /// search space can draw one that is not.
+  /// The same for a name whose values must be in [lowest, highest]. Throws InputError when the constant is not, or when
+  /// the search space can draw one that is not.
   torch::Tensor tensor(const std::string& name, double default_value, double lowest, double highest) const;
-  /// A text that is one of `options`, as its place among them: so that it varies inside a batch as a number does. Throws InputError
-  /// when the constant, or a value of the choice that the search space has, is another.
-  torch::Tensor option(const std::string& name, const std::vector<std::string>& options, const std::string& default_value) const;
+  /// A text that is one of `options`, as its place among them: so that it varies inside a batch as a number does.
+  /// Throws InputError when the constant, or a value of the choice that the search space has, is another.
+  torch::Tensor option(const std::string& name, const std::vector<std::string>& options,
+                       const std::string& default_value) const;
   /// Whether the search space or the `trial:` block has the name. It counts as read, and splits nothing.
   bool is_given(const std::string& name) const;
 
