@@ -8,6 +8,8 @@ void register_factories();
 void register_random_ops();
 void register_row_kernels();
 void register_attention();
+void register_batch_norm();
+void register_convolution();
 void register_decompositions();
 void register_embedding_bag();
 void register_matmul();

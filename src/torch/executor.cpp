@@ -15,6 +15,7 @@
 #include "torch/device_context.h"
 #include "torch/heap.h"
 #include "torch/place.h"
+#include "torch/slow_ops.h"
 #include "torch/worker_pool.h"
 
 namespace lockstep {
@@ -227,6 +228,7 @@ class TileExecutor final : public TorchExecutor {
                     std::to_string(cohort.row_size) + " parameters each, tiles of " +
                     std::to_string(tile_capacity(c)));
     }
+    for (const auto& op : slow_ops_.names()) out.push_back(op + " has no batching rule: it runs trial by trial");
     return out;
   }
 
@@ -255,7 +257,10 @@ class TileExecutor final : public TorchExecutor {
   /// Runs `work(0) ... work(n - 1)` on the workers and turns what LibTorch throws into a TaskError without its stack trace.
   void on_workers(const char* doing, int64_t n, const std::function<void(int64_t)>& work) {
     try {
-      workers_.run(n, work);
+      workers_.run(n, [&](int64_t i) {
+        const SlowOps::Watch watch(slow_ops_);
+        work(i);
+      });
     } catch (const c10::OutOfMemoryError& error) {
       throw DeviceError(std::string("out of memory while ") + doing + "; lower limits.max_concurrent_trials or use smaller tiles: " + error.what_without_backtrace());
     } catch (const c10::Error& error) {
@@ -385,6 +390,7 @@ class TileExecutor final : public TorchExecutor {
   TorchExecutorOptions options_;
   Configurations configurations_;  ///< of its own: exploits change it
   TileSource source_;
+  SlowOps slow_ops_;  ///< that ran so far: those of a training step, as a rule
   WorkerPool workers_;
   const Metric& metric_;
   DataPart train_, validation_, test_;

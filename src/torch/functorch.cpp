@@ -56,23 +56,24 @@ InsideRule::InsideRule()
 
 namespace {
 
-void register_at(c10::DispatchKey key, const std::function<void(torch::Library&)>& registrations) {
+void register_at(c10::DispatchKey key, const std::function<void(torch::Library&)>& registrations,
+                 const std::source_location& where) {
   class Silent : public c10::WarningHandler {
     void process(const c10::Warning&) override {}
   } silent;
   const c10::WarningUtils::WarningHandlerGuard guard(&silent);
   // Never deleted: kernels live as long as the process, and static destructors run in no order that helps.
-  registrations(*new torch::Library(torch::Library::IMPL, "aten", key, __FILE__, __LINE__));
+  registrations(*new torch::Library(torch::Library::IMPL, "aten", key, where.file_name(), where.line()));
 }
 
 }  // namespace
 
-void register_rules(const std::function<void(torch::Library&)>& registrations) {
-  register_at(c10::DispatchKey::FuncTorchBatched, registrations);
+void register_rules(const std::function<void(torch::Library&)>& registrations, std::source_location where) {
+  register_at(c10::DispatchKey::FuncTorchBatched, registrations, where);
 }
 
-void register_scope_rules(const std::function<void(torch::Library&)>& registrations) {
-  register_at(c10::DispatchKey::FuncTorchVmapMode, registrations);
+void register_scope_rules(const std::function<void(torch::Library&)>& registrations, std::source_location where) {
+  register_at(c10::DispatchKey::FuncTorchVmapMode, registrations, where);
 }
 
 }  // namespace lockstep::functorch

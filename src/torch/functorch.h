@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <functional>
 #include <optional>
+#include <source_location>
 
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/library.h>
@@ -52,8 +53,11 @@ class InsideRule {
 };
 
 /// Registers batching rules by `library.impl(operator, rule)` calls; replaces functorch's own rules without LibTorch's warning.
-void register_rules(const std::function<void(torch::Library&)>& registrations);
+/// @param where what LibTorch's dispatcher says of each: the file of the rule
+void register_rules(const std::function<void(torch::Library&)>& registrations,
+                    std::source_location where = std::source_location::current());
 /// The same for ops that come to a rule in a TrialScope even where none of their operands is per trial: random ones.
-void register_scope_rules(const std::function<void(torch::Library&)>& registrations);
+void register_scope_rules(const std::function<void(torch::Library&)>& registrations,
+                          std::source_location where = std::source_location::current());
 
 }  // namespace lockstep::functorch

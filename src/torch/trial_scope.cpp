@@ -49,6 +49,8 @@ void register_kernels_once() {
     register_random_ops();
     register_row_kernels();
     register_attention();
+    register_batch_norm();
+    register_convolution();
     register_decompositions();
     register_embedding_bag();
     register_matmul();

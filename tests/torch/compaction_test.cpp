@@ -4,6 +4,8 @@
 
 #include <gtest/gtest.h>
 
+#include <lockstep/torch/trial_scope.h>
+
 #include "torch/small_task.h"
 #include "torch/tile.h"
 
@@ -152,6 +154,34 @@ TEST_P(Compaction, DivergedTrialTouchesNoOther) {
   for (const int64_t slot : {0, 2}) {
     for (size_t k = 0; k < row.size(); ++k) EXPECT_TRUE(torch::equal(a.copy_row(slot)[k], b.copy_row(slot)[k]));
   }
+}
+
+TEST(BatchNormCounter, MovesWithItsTrial) {
+  at::set_num_threads(1);
+  const SmallTask task(/*batch_norm=*/true);
+  const Configurations configurations = table({{"lr", spread(12, 0.005, 0.05)}});
+  const Settings settings;
+  const TileSource source{task, configurations, settings, torch::kCPU, 5};
+  const auto train = [&](Tile& tile) {
+    std::map<int64_t, torch::Tensor> orders;
+    for (const auto age : tile.ages()) orders[age] = torch::arange(90);
+    tile.train_epoch(task.data().train, orders);
+  };
+  const auto counters = [](const Tile& tile) {
+    std::map<int64_t, int64_t> out;
+    const torch::Tensor rows = physical(tile.program().module->named_buffers()["norm.num_batches_tracked"]);
+    for (int64_t slot = 0; slot < tile.n_trials(); ++slot) out[tile.trials()[static_cast<size_t>(slot)]] = rows[slot].item<int64_t>();
+    return out;
+  };
+  constexpr int64_t kSteps = 6;  // of an epoch
+  Tile tile(source, std::vector<int64_t>{0, 1, 2, 3});
+  train(tile);
+  tile.take_over(Tile(source, std::vector<int64_t>{7, 8}), std::vector<int64_t>{1});  // one in the place of trial 1, one behind
+  train(tile);
+  EXPECT_EQ(counters(tile), (std::map<int64_t, int64_t>{{0, 2 * kSteps}, {2, 2 * kSteps}, {3, 2 * kSteps}, {7, kSteps}, {8, kSteps}}));
+  tile.keep_slots(std::vector<int64_t>{1, 3, 4});
+  train(tile);
+  EXPECT_EQ(counters(tile), (std::map<int64_t, int64_t>{{3, 3 * kSteps}, {7, 2 * kSteps}, {8, 2 * kSteps}}));
 }
 
 INSTANTIATE_TEST_SUITE_P(Optimizers, Compaction, ::testing::Values("sgd", "adam", "adamw"),

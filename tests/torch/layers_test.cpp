@@ -4,15 +4,21 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
+#include <cstdlib>
 #include <fstream>
 #include <iomanip>
+#include <numeric>
+#include <set>
 #include <sstream>
 
+#include <ATen/record_function.h>
 #include <lockstep/torch/trial_scope.h>
 #include <torch/csrc/autograd/autograd.h>
 
 #include "torch/layers/layer_case.h"
 #include "torch/row_kernels.h"
+#include "torch/slow_ops.h"
 
 namespace lockstep {
 namespace {
@@ -183,29 +189,122 @@ bool bits_equal(const Tensors& a, const Tensors& b) {
   return true;
 }
 
+/// What the sweep finds out about a layer.
+struct Found {
+  bool bits_equal = true;
+  std::string unequal;  ///< where bits differ
+  double forward = 0, gradient = 0, buffers = 0;
+  std::string rule;
+  std::set<std::string> slow_ops;
+};
+
+/// Ops that were called with a per-trial tensor, by name.
+class OpsSeen {
+  struct Order {
+    bool operator()(const c10::OperatorName& a, const c10::OperatorName& b) const {
+      return std::tie(a.name, a.overload_name) < std::tie(b.name, b.overload_name);
+    }
+  };
+  static std::set<c10::OperatorName, Order>& seen() {
+    static thread_local std::set<c10::OperatorName, Order> seen;
+    return seen;
+  }
+  static bool is_per_trial(const c10::IValue& value) {
+    if (value.isTensor()) return is_batched(value.toTensor());
+    if (!value.isTensorList()) return false;
+    const auto list = value.toTensorVector();
+    return std::any_of(list.begin(), list.end(), [](const Tensor& each) { return is_batched(each); });
+  }
+
+ public:
+  OpsSeen() {
+    seen().clear();
+    handle_ = at::addThreadLocalCallback(at::RecordFunctionCallback([](const at::RecordFunction& op) {
+                                           for (const auto& input : op.inputs()) {
+                                             if (is_per_trial(input)) seen().insert(op.operator_name().value());
+                                           }
+                                           return std::unique_ptr<at::ObserverContext>();
+                                         })
+                                             .needsInputs(true)
+                                             .scopes({at::RecordScope::FUNCTION}));
+  }
+  ~OpsSeen() { at::removeCallback(handle_); }
+  const auto& names() const { return seen(); }
+
+ private:
+  at::CallbackHandle handle_;
+};
+
 class Layers : public ::testing::TestWithParam<LayerCase> {
  protected:
   void SetUp() override { at::set_num_threads(1); }
 };
 
-TEST_P(Layers, RunsInABatchAsAlone) {
-  const LayerCase& c = GetParam();
-  const Outcome one = in_company(c, {kTrial}, 0);
-  const Outcome few = in_company(c, {3, 8, 2, kTrial, 40}, 3);
-  std::vector<int64_t> many(37);
-  for (int64_t t = 0; t < 37; ++t) many[static_cast<size_t>(t)] = t;
-  const Outcome most = in_company(c, many, kTrial);
-  for (const auto* other : {&few, &most}) {
-    EXPECT_TRUE(bits_equal(other->outputs, one.outputs)) << "outputs: " << difference(other->outputs, one.outputs);
-    EXPECT_TRUE(bits_equal(other->gradients, one.gradients))
-        << "gradients: " << difference(other->gradients, one.gradients);
-    EXPECT_TRUE(bits_equal(other->buffers, one.buffers)) << "buffers";
+std::string text(double value) {
+  std::ostringstream out;
+  out << std::setprecision(2) << value;
+  return out.str();
+}
+
+/// Whose batching rules were at work, by what LibTorch's dispatcher knows of the ops: ours where there is one of ours.
+std::string rule_of(const OpsSeen& ops) {
+  bool own = false, trial_by_trial = false;
+  for (const auto& name : ops.names()) {
+    const auto op = c10::Dispatcher::singleton().findSchema(name);
+    if (!op) continue;
+    std::istringstream kernels(op->dumpComputedTable());
+    for (std::string line; std::getline(kernels, line);) {
+      if (line.find("FuncTorchBatched:") != 0 && line.find("FuncTorchVmapMode:") != 0) continue;
+      if (line.find("torch/batching_rules/") == std::string::npos) continue;
+      const auto is_loop = [&](const char* file) { return line.find(file) != std::string::npos; };
+      (is_loop("trial_by_trial") || is_loop("embedding_bag") || is_loop("batch_norm") || is_loop("convolution")
+           ? trial_by_trial
+           : own) = true;
+    }
   }
-  if (c.random) return;
+  return trial_by_trial ? "own, trial by trial" : own ? "own" : "functorch's";
+}
+
+Found sweep(const LayerCase& c) {
+  Found out;
+  SlowOps slow;
+  const Outcome one = in_company(c, {kTrial}, 0);
+  const auto compare = [&](const Outcome& other, const std::string& company) {
+    const auto check = [&](const Tensors& got, const Tensors& want, const char* what) {
+      if (bits_equal(got, want)) return;
+      out.bits_equal = false;
+      out.unequal +=
+          std::string(what) + " in a company of " + company + " differ by " + text(difference(got, want)) + "; ";
+    };
+    check(other.outputs, one.outputs, "outputs");
+    check(other.gradients, one.gradients, "gradients");
+    check(other.buffers, one.buffers, "buffers");
+  };
+  {
+    const SlowOps::Watch watch(slow);
+    const OpsSeen ops;
+    compare(in_company(c, {3, 8, 2, kTrial, 40}, 3), "5");
+    out.rule = rule_of(ops);
+  }
+  out.slow_ops = slow.names();
+  std::vector<int64_t> many(37);
+  std::iota(many.begin(), many.end(), 0);
+  compare(in_company(c, many, kTrial), "37");
+  if (c.random) return out;
   const Outcome plain = alone(c);
-  EXPECT_LT(difference(one.outputs, plain.outputs), 1e-5);
-  EXPECT_LT(difference(one.gradients, plain.gradients), 1e-5);
-  EXPECT_LT(difference(one.buffers, plain.buffers), 1e-6);
+  out.forward = difference(one.outputs, plain.outputs);
+  out.gradient = difference(one.gradients, plain.gradients);
+  out.buffers = difference(one.buffers, plain.buffers);
+  return out;
+}
+
+TEST_P(Layers, RunsInABatchAsAlone) {
+  const Found found = sweep(GetParam());
+  EXPECT_TRUE(found.bits_equal) << found.unequal;
+  EXPECT_LT(found.forward, 1e-5);
+  EXPECT_LT(found.gradient, 1e-5);
+  EXPECT_LT(found.buffers, 1e-6);
+  EXPECT_THAT(found.slow_ops, ::testing::IsEmpty());
 }
 
 std::string test_name(const std::string& name) {
@@ -221,6 +320,46 @@ std::string test_name(const std::string& name) {
 
 INSTANTIATE_TEST_SUITE_P(TorchNN, Layers, ::testing::ValuesIn(layer_cases()),
                          [](const auto& info) { return test_name(info.param.name); });
+
+const std::string kDocument = LOCKSTEP_SOURCE_DIR "/docs/layers.md";
+const std::string kTableHead =
+    "| layer | batching rule | forward | gradient | bits equal in any company |\n|---|---|---|---|---|\n";
+
+/// The names in the first column of the document's table.
+std::vector<std::string> documented() {
+  std::ifstream file(kDocument);
+  std::vector<std::string> out;
+  bool in_table = false;
+  for (std::string line; std::getline(file, line);) {
+    if (line.find("|---|") == 0)
+      in_table = true;
+    else if (in_table && line.find("| ") == 0)
+      out.push_back(line.substr(2, line.find(" |", 2) - 2));
+  }
+  return out;
+}
+
+/// Writes the table anew where LOCKSTEP_WRITE_DOCS is set, and in any case wants a row for each layer.
+TEST(LayersDocument, HasARowForEachLayer) {
+  const auto cases = layer_cases();
+  if (std::getenv("LOCKSTEP_WRITE_DOCS") != nullptr) {
+    at::set_num_threads(1);
+    std::ifstream before(kDocument);
+    std::string head(std::istreambuf_iterator<char>(before), {});
+    head.resize(std::min(head.size(), head.find(kTableHead)));
+    std::ofstream file(kDocument);
+    file << head << kTableHead;
+    for (const auto& c : cases) {
+      const Found found = sweep(c);
+      file << "| " << c.name << " | " << found.rule << " | " << (c.random ? "random" : text(found.forward)) << " | "
+           << (c.random ? "random" : text(found.gradient)) << " | " << (found.bits_equal ? "yes" : "no") << " |\n";
+    }
+  }
+  std::vector<std::string> names;
+  for (const auto& c : cases) names.push_back(c.name);
+  EXPECT_EQ(documented(), names)
+      << "write docs/layers.md anew: LOCKSTEP_WRITE_DOCS=1 build/bin/torch_tests --gtest_filter='LayersDocument.*'";
+}
 
 std::string refusal_of(const std::vector<Tensor>& inputs, const std::function<void(const std::vector<Tensor>&)>& work) {
   TrialScope scope(torch::tensor({0, 1}, torch::kLong), torch::zeros({2}, torch::kLong), kSeed);

@@ -25,7 +25,6 @@ struct LayerInput {
 
 struct LayerCase {
   std::string name;
-  std::string rule;  ///< "functorch's", "own" or "trial by trial": what docs/layers.md says
   std::function<Layer()> build;
   std::vector<LayerInput> inputs;
   bool random = false;  ///< a plain module draws from LibTorch's global generator: nothing alone to compare with
@@ -76,19 +75,19 @@ std::vector<torch::Tensor> call(Module& m, const std::vector<torch::Tensor>& x) 
 
 /// A case of the module that `make` returns.
 template <class Make>
-LayerCase layer(std::string name, Make make, std::vector<LayerInput> inputs, std::string rule = "functorch's") {
+LayerCase layer(std::string name, Make make, std::vector<LayerInput> inputs) {
   const auto build = [make] {
     auto module = make();
     return Layer{module.ptr(), [module](const std::vector<torch::Tensor>& x) mutable { return call(module, x); }};
   };
-  return {std::move(name), std::move(rule), build, std::move(inputs), false};
+  return {std::move(name), build, std::move(inputs), false};
 }
 
 /// A case of a function without parameters.
 template <class Function>
-LayerCase function(std::string name, Function f, std::vector<LayerInput> inputs, std::string rule = "functorch's") {
+LayerCase function(std::string name, Function f, std::vector<LayerInput> inputs) {
   const auto build = [f] { return Layer{nullptr, [f](const std::vector<torch::Tensor>& x) { return as_list(f(x)); }}; };
-  return {std::move(name), std::move(rule), build, std::move(inputs), false};
+  return {std::move(name), build, std::move(inputs), false};
 }
 
 inline LayerCase random(LayerCase one) {
@@ -102,6 +101,7 @@ std::vector<LayerCase> pooling_and_padding_cases();
 std::vector<LayerCase> normalisation_cases();
 std::vector<LayerCase> recurrent_and_attention_cases();
 std::vector<LayerCase> loss_cases();
+std::vector<LayerCase> wide_cases();
 /// All of them, in the order of docs/layers.md.
 std::vector<LayerCase> layer_cases();
 

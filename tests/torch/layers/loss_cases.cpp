@@ -121,7 +121,7 @@ std::vector<LayerCase> loss_cases() {
 std::vector<LayerCase> layer_cases() {
   std::vector<LayerCase> out;
   for (const auto& cases : {linear_and_convolution_cases, activation_cases, pooling_and_padding_cases,
-                            normalisation_cases, recurrent_and_attention_cases, loss_cases}) {
+                            normalisation_cases, recurrent_and_attention_cases, loss_cases, wide_cases}) {
     for (auto& one : cases()) out.push_back(std::move(one));
   }
   return out;

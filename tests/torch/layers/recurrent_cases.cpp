@@ -9,13 +9,12 @@ namespace {
 
 /// A layer of which `call` says how it is used.
 template <class Make, class Call>
-LayerCase used(std::string name, Make make, Call call, std::vector<LayerInput> inputs,
-               std::string rule = "functorch's") {
+LayerCase used(std::string name, Make make, Call call, std::vector<LayerInput> inputs) {
   const auto build = [make, call] {
     auto module = make();
     return Layer{module.ptr(), [module, call](const Tensors& x) mutable { return as_list(call(module, x)); }};
   };
-  return {std::move(name), std::move(rule), build, std::move(inputs), false};
+  return {std::move(name), build, std::move(inputs), false};
 }
 
 /// Keys that the last of four positions is masked for, in the first of two sequences.
