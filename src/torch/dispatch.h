@@ -17,7 +17,7 @@ void register_nll_loss();
 void register_packed_sequences();
 void register_recurrent();
 void register_refusals();
-void register_rrelu();
+void register_samples();
 void register_set_data();
 void register_trial_by_trial();
 

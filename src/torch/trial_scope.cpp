@@ -58,7 +58,7 @@ void register_kernels_once() {
     register_packed_sequences();
     register_recurrent();
     register_refusals();
-    register_rrelu();
+    register_samples();
     register_set_data();
     register_trial_by_trial();
     return true;

@@ -196,6 +196,7 @@ struct Found {
   double forward = 0, gradient = 0, buffers = 0;
   std::string rule;
   std::set<std::string> slow_ops;
+  bool drew_from_the_global_generator = false;
 };
 
 /// Ops that were called with a per-trial tensor, by name.
@@ -268,6 +269,7 @@ std::string rule_of(const OpsSeen& ops) {
 Found sweep(const LayerCase& c) {
   Found out;
   SlowOps slow;
+  const Tensor before = at::globalContext().defaultGenerator(torch::kCPU).get_state();
   const Outcome one = in_company(c, {kTrial}, 0);
   const auto compare = [&](const Outcome& other, const std::string& company) {
     const auto check = [&](const Tensors& got, const Tensors& want, const char* what) {
@@ -290,6 +292,8 @@ Found sweep(const LayerCase& c) {
   std::vector<int64_t> many(37);
   std::iota(many.begin(), many.end(), 0);
   compare(in_company(c, many, kTrial), "37");
+  out.drew_from_the_global_generator =
+      !torch::equal(at::globalContext().defaultGenerator(torch::kCPU).get_state(), before);
   if (c.random) return out;
   const Outcome plain = alone(c);
   out.forward = difference(one.outputs, plain.outputs);
@@ -305,6 +309,7 @@ TEST_P(Layers, RunsInABatchAsAlone) {
   EXPECT_LT(found.gradient, 1e-5);
   EXPECT_LT(found.buffers, 1e-6);
   EXPECT_THAT(found.slow_ops, ::testing::IsEmpty());
+  EXPECT_FALSE(found.drew_from_the_global_generator);
 }
 
 std::string test_name(const std::string& name) {

@@ -2,6 +2,7 @@
 
 #include <gtest/gtest.h>
 
+#include <cmath>
 #include <functional>
 
 #include <lockstep/torch/sweep.h>
@@ -35,6 +36,17 @@ std::vector<Op> ops() {
       {"randn", [](const Tensor& x) { return x + torch::randn({4, 12}); }},
       {"bernoulli", [](const Tensor& x) { return torch::bernoulli(torch::sigmoid(x)); }},
       {"gumbel_softmax", [](const Tensor& x) { return F::gumbel_softmax(x); }},
+      {"rrelu", [](const Tensor& x) { return F::rrelu(x, F::RReLUFuncOptions().training(true)); }},
+      {"random", [](const Tensor& x) { return torch::empty_like(x, torch::kLong).random_(); }},
+      {"randint", [](const Tensor& x) { return torch::randint(-5, 1000, {4, 12}, torch::kLong); }},
+      {"randint_like", [](const Tensor& x) { return torch::randint_like(x, 3, 1000); }},
+      {"randperm", [](const Tensor& x) { return torch::randperm(37, torch::kLong); }},
+      {"multinomial", [](const Tensor& x) { return torch::multinomial(x.exp(), 7); }},
+      {"log_normal", [](const Tensor& x) { return torch::empty_like(x).log_normal_(); }},
+      {"cauchy", [](const Tensor& x) { return torch::empty_like(x).cauchy_(); }},
+      {"geometric", [](const Tensor& x) { return torch::empty_like(x).geometric_(0.05); }},
+      {"exponential", [](const Tensor& x) { return torch::empty_like(x).exponential_(); }},
+      {"rand_of_doubles", [](const Tensor& x) { return torch::rand_like(x, torch::kDouble); }},
   };
 }
 
@@ -71,6 +83,48 @@ TEST_P(RandomStreams, SecondOpDrawsOtherNumbers) {
 }
 
 INSTANTIATE_TEST_SUITE_P(Ops, RandomStreams, ::testing::ValuesIn(ops()), [](const auto& info) { return info.param.name; });
+
+/// What `draw` comes to in a scope of 3 trials.
+Tensor drawn(const std::function<Tensor()>& draw) {
+  TrialScope scope(longs({4, 9, 2}), longs({0, 0, 0}), 5);
+  return physical(draw());
+}
+
+TEST(RandomIntegers, AreOfTheRangeAndUniform) {
+  const Tensor made = drawn([] { return torch::randint(-3, 4, {20000}, torch::kLong); });
+  EXPECT_EQ(made.min().item<int64_t>(), -3);
+  EXPECT_EQ(made.max().item<int64_t>(), 3);
+  for (int64_t value = -3; value < 4; ++value) EXPECT_NEAR(made.eq(value).to(torch::kDouble).mean().item<double>(), 1.0 / 7, 0.01);
+  const Tensor large = drawn([] { return torch::randint(int64_t{1} << 40, {20000}, torch::kLong); });
+  EXPECT_NEAR(large.to(torch::kDouble).mean().item<double>() / std::ldexp(1.0, 39), 1, 0.02);
+  EXPECT_GT(std::get<0>(torch::_unique(large)).numel(), 59000);  // not only as many as a float has
+}
+
+TEST(RandomPermutation, HoldsEveryNumberOnce) {
+  const Tensor made = drawn([] { return torch::randperm(500, torch::kLong); });
+  for (int64_t t = 0; t < 3; ++t) EXPECT_TRUE(torch::equal(std::get<0>(made[t].sort()), torch::arange(500)));
+}
+
+TEST(RandomOps, OfOtherDistributionsFollowThem) {
+  const auto fraction_below = [](const Tensor& x, double bound) { return x.lt(bound).to(torch::kDouble).mean().item<double>(); };
+  const Tensor log_normal = drawn([] { return torch::randn({20000}).log_normal_(1, 2); });
+  EXPECT_NEAR(fraction_below(log_normal, std::exp(1.0)), 0.5, 0.01);
+  EXPECT_NEAR(fraction_below(log_normal, std::exp(3.0)), 0.8413, 0.01);
+  const Tensor cauchy = drawn([] { return torch::randn({20000}).cauchy_(1, 2); });
+  EXPECT_NEAR(fraction_below(cauchy, 1), 0.5, 0.01);
+  EXPECT_NEAR(fraction_below(cauchy, 3), 0.75, 0.01);
+  const Tensor geometric = drawn([] { return torch::randn({20000}).geometric_(0.3); });
+  EXPECT_NEAR(fraction_below(geometric, 1.5), 0.3, 0.01);
+  EXPECT_NEAR(fraction_below(geometric, 2.5), 0.51, 0.01);
+  const Tensor picked = drawn([] { return torch::multinomial(torch::tensor({0.1f, 0.0f, 0.9f}), 1); });
+  EXPECT_TRUE(picked.ne(1).all().item<bool>());
+}
+
+TEST(RandomOps, WithoutAStreamPerTrialAreRefused) {
+  EXPECT_THROW(drawn([] { return torch::poisson(torch::rand({4})); }), c10::Error);
+  EXPECT_THROW(drawn([] { return torch::multinomial(torch::rand({4}), 2, /*replacement=*/true); }), c10::Error);
+  EXPECT_NO_THROW(torch::poisson(torch::rand({4})));
+}
 
 /// A network with dropout, trained in tiles.
 FunctionTask dropout_task() {

@@ -16,8 +16,8 @@ class TrialScope {
   /// global generator.
   explicit TrialScope(int64_t n_trials);
   /// For training: as before, but random ops (dropout, noise) draw from a stream per trial that is keyed by (seed, trial id,
-  /// step, n-th op) and nothing else. `uniform_`, `normal_`, `bernoulli_` and `exponential_` of float tensors, and what LibTorch
-  /// makes of them, do; others draw from the global generator.
+  /// step, n-th op) and nothing else, and never from LibTorch's global generator. Those that have no such stream (`poisson`,
+  /// `binomial`, gamma and Dirichlet samples, `multinomial` with replacement) throw.
   /// @param trials ids, @param steps training steps that each trial has taken: [n_trials] int64 on the trials' device
   /// @param first_stream n of the first random op: other passes of a step take other ones
   TrialScope(const torch::Tensor& trials, const torch::Tensor& steps, uint64_t seed, uint32_t first_stream = 0);

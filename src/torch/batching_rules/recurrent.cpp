@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "torch/batching_rules/linear.h"
+#include "torch/batching_rules/lstm_sequence.h"
 #include "torch/batching_rules/trial_by_trial.h"
 #include "torch/dispatch.h"
 #include "torch/functorch.h"
@@ -56,8 +57,14 @@ State step_of(Step step, const Weights& weights, const Tensor& from_input, const
 /// One direction of one layer over [T, length, batch, size]: the outputs, and the last state.
 std::pair<Tensor, State> run_direction(Step step, const Weights& weights, const Tensor& x, State state, bool backward) {
   const int64_t length = x.size(1), batch = x.size(2);
-  const auto from_input =
-      linear_of_trials(x.flatten(1, 2), weights.input, weights.input_bias).unflatten(1, {length, batch}).unbind(1);
+  const Tensor from_inputs =
+      linear_of_trials(x.flatten(1, 2), weights.input, weights.input_bias).unflatten(1, {length, batch});
+  if (step == lstm_step && !weights.projection.defined()) {
+    const auto [out, cell] =
+        lstm_sequence(from_inputs, weights.hidden, weights.hidden_bias, state.hidden, state.cell, backward);
+    return {out, {out.select(1, backward ? 0 : length - 1), cell}};
+  }
+  const auto from_input = from_inputs.unbind(1);
   Tensors outputs(static_cast<size_t>(length));
   for (int64_t i = 0; i < length; ++i) {
     const auto at = static_cast<size_t>(backward ? length - 1 - i : i);
