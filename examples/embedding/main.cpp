@@ -1,5 +1,6 @@
 // A sweep inside a LibTorch program: 200 learning rates and two widths of a small classifier, trained as batches. The model is
-// an ordinary module for one trial; reading the width as an integer and the learning rate as a tensor is all it takes.
+// an ordinary module for one trial; reading the width as an integer and the learning rate as a tensor is all it takes. With a file's
+// name as argument the best trial's model is saved there: best.safetensors or best.pt for Python, best.model for torch::load.
 
 #include <cstdio>
 
@@ -23,7 +24,7 @@ lockstep::DataPart rings(int64_t n) {
   return {torch::stack({radius * angle.cos(), radius * angle.sin()}, 1), label};
 }
 
-int main() {
+int main(int argc, char** argv) {
   torch::manual_seed(1);
   lockstep::SweepSpec spec;
   spec.search_space.add("lr", lockstep::loguniform(-7, 0)).add("hidden", lockstep::choice({16, 64}));
@@ -52,6 +53,11 @@ int main() {
                 best.metric, sweep.result.test_metric.value_or(0),
                 sweep.configurations.value(best.trial, 0).to_string().c_str(),
                 sweep.configurations.value(best.trial, 1).to_string().c_str(), 100 * sweep.result.savings());
+    if (argc > 1) {
+      const auto model = lockstep::restore_trial(task, sweep.configurations, spec.trial, best.trial, sweep.best_weights);
+      lockstep::save_model(*model.module, argv[1], lockstep::model_format(argv[1]),
+                           lockstep::model_metadata(sweep.configurations, spec.trial, best.trial, "accuracy", best.metric));
+    }
   } catch (const lockstep::Error& error) {
     std::fprintf(stderr, "%s\n", error.what());
     return static_cast<int>(error.exit_code());

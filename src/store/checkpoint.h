@@ -9,7 +9,7 @@
 #include <lockstep/executor.h>
 #include <lockstep/sweep.h>
 
-#include "store/atomic_file.h"
+#include "core/atomic_file.h"
 
 namespace lockstep {
 

@@ -13,7 +13,7 @@
 
 #include <lockstep/error.h>
 
-#include "store/atomic_file.h"
+#include "core/atomic_file.h"
 
 namespace lockstep {
 
@@ -102,10 +102,7 @@ DirectoryLock prepare_output_directory(const std::string& directory, bool overwr
 }
 
 void write_file_atomically(const std::string& directory, const std::string& name, const std::string& content) {
-  AtomicFile file((fs::path(directory) / name).string());
-  file.write(content.data(), content.size());
-  file.sync();
-  file.commit();
+  write_file_atomically((fs::path(directory) / name).string(), content);
 }
 
 }  // namespace lockstep

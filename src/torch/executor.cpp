@@ -34,9 +34,9 @@ DataPart on_device(const DataPart& part, torch::Device device) {
   return {part.inputs.to(device), part.targets.to(device)};
 }
 
-class TileExecutor final : public TorchExecutor {
+class TorchExecutor final : public TaskExecutor {
  public:
-  TileExecutor(const Task& task, const Configurations& configurations, const std::map<std::string, Setting>& settings,
+  TorchExecutor(const Task& task, const Configurations& configurations, const std::map<std::string, Setting>& settings,
                 const Objective& objective, const TorchExecutorOptions& options)
       : options_(options),
         configurations_(configurations),
@@ -158,28 +158,15 @@ class TileExecutor final : public TorchExecutor {
     if (kept_trial_ < 0 || test_.size() == 0) return std::nullopt;
     double out = 0;
     on_workers("evaluating the best trial", 1, [&](int64_t) {
-      Tile tile = kept_tile();
-      tile.restore_row(0, kept_);
-      out = tile.evaluate(test_, metric_).front();
+      out = kept_tile().evaluate(test_, metric_).front();
     });
     return out;
   }
 
-  TrialWeights kept_weights() override {
-    TrialWeights out;
+  NamedTensors kept_weights() override {
+    NamedTensors out;
     if (kept_trial_ < 0) return out;
-    out.trial = kept_trial_;
-    on_workers("reading the kept weights", 1, [&](int64_t) {
-      const torch::NoGradGuard no_grad;
-      Tile tile = kept_tile();
-      tile.restore_row(0, kept_);
-      const auto add = [&](const std::string& name, const torch::Tensor& tensor) {
-        const torch::Tensor one = is_batched(tensor) ? physical(tensor).select(0, 0) : tensor;
-        out.tensors.emplace_back(name, one.detach().cpu().clone());
-      };
-      for (const auto& each : tile.program().module->named_parameters()) add(each.key(), each.value());
-      for (const auto& each : tile.program().module->named_buffers()) add(each.key(), each.value());
-    });
+    on_workers("reading the best trial", 1, [&](int64_t) { out = kept_tile().named_row(0); });
     return out;
   }
 
@@ -233,6 +220,13 @@ class TileExecutor final : public TorchExecutor {
   }
 
  private:
+  Tile kept_tile() const {
+    const std::vector<int64_t> one{kept_trial_};
+    Tile tile(source_, one);
+    tile.restore_row(0, kept_);
+    return tile;
+  }
+
   static int n_workers(const TorchExecutorOptions& options) {
     if (options.device.is_cuda()) return 1;
     if (options.n_threads > 0) return options.n_threads;
@@ -270,13 +264,10 @@ class TileExecutor final : public TorchExecutor {
     }
   }
 
-  /// A tile for the kept trial, with fresh weights.
-  Tile kept_tile() const { return Tile(source_, std::vector<int64_t>{kept_trial_}); }
-
   void restore_kept(const SavedRows& rows) {
     kept_trial_ = rows.trials.front();
     if (cohort_of_.count(kept_trial_) == 0) throw OutputError(unknown_trial(kept_trial_));
-    kept_ = kept_tile().copy_row(0);
+    kept_ = Tile(source_, rows.trials).copy_row(0);  // of these shapes
     set_rows_from_bytes(kept_, rows.tensors);
   }
 
@@ -407,10 +398,10 @@ class TileExecutor final : public TorchExecutor {
 
 }  // namespace
 
-std::unique_ptr<TorchExecutor> make_torch_executor(const Task& task, const Configurations& configurations,
-                                                   const std::map<std::string, Setting>& settings,
-                                                   const Objective& objective, const TorchExecutorOptions& options) {
-  return std::make_unique<TileExecutor>(task, configurations, settings, objective, options);
+std::unique_ptr<TaskExecutor> make_torch_executor(const Task& task, const Configurations& configurations,
+                                              const std::map<std::string, Setting>& settings,
+                                              const Objective& objective, const TorchExecutorOptions& options) {
+  return std::make_unique<TorchExecutor>(task, configurations, settings, objective, options);
 }
 
 }  // namespace lockstep

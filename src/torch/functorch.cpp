@@ -14,6 +14,8 @@ int64_t push_level(int64_t batch_size) {
 
 void pop_level() { ft::popDynamicLayerAndDeleteMetadata(); }
 
+bool has_level() { return ft::maybeCurrentDynamicLayer().has_value(); }
+
 torch::Tensor wrap(const torch::Tensor& physical, int64_t level) { return ft::makeBatched(physical, 0, level); }
 
 bool is_wrapped(const torch::Tensor& tensor) { return tensor.defined() && ft::isBatchedTensor(tensor); }

@@ -17,6 +17,8 @@ namespace lockstep::functorch {
 /// Pushes a vmap level of `batch_size`, with randomness "different", on this thread; returns the level.
 int64_t push_level(int64_t batch_size);
 void pop_level();
+/// Whether a level is pushed on this thread.
+bool has_level();
 
 /// Wraps physical [n, ...] as a tensor of `level` whose hidden first dimension is the batch.
 torch::Tensor wrap(const torch::Tensor& physical, int64_t level);

@@ -15,6 +15,7 @@ TaskSweep run_sweep(const Task& task, const SweepSpec& spec, TorchExecutorOption
   out.configurations = sample(backend, context, spec);
   const auto executor = make_torch_executor(task, out.configurations, spec.trial, spec.objective, options);
   out.result = run_sweep(spec, out.configurations, *executor, backend, context, observers, stop_requested);
+  out.best_weights = executor->kept_weights();
   return out;
 }
 

@@ -57,14 +57,22 @@ Tile::Tile(const TileSource& source, std::span<const int64_t> trials)
   if (program_.n_intervals < 1) throw TaskError("the task trains for " + std::to_string(program_.n_intervals) + " intervals");
   const int64_t n_examples = source.task.data().train.size();
   gather_parameters({(n_examples + program_.batch_size - 1) / program_.batch_size, program_.n_intervals});
-  std::set<const void*> hyperparameters;  // a module may hold one as a buffer
-  for (const auto& [name, tensor] : config_.tensors()) hyperparameters.insert(tensor.unsafeGetTensorImpl());
-  for (const auto& buffer : program_.module->named_buffers()) {
-    const torch::Tensor& tensor = buffer.value();
-    if (is_batched(tensor) && hyperparameters.count(tensor.unsafeGetTensorImpl()) == 0) wrapped_rows_.push_back(tensor);
+  for (const auto& [name, buffer] : named_buffers()) {
+    if (is_batched(buffer)) wrapped_rows_.push_back(buffer);
   }
   n_buffers_ = wrapped_rows_.size();
   for (const auto& [name, tensor] : config_.tensors()) wrapped_rows_.push_back(tensor);
+}
+
+NamedTensors Tile::named_buffers() const {
+  std::set<const void*> hyperparameters;
+  for (const auto& [name, tensor] : config_.tensors()) hyperparameters.insert(tensor.unsafeGetTensorImpl());
+  NamedTensors out;
+  for (const auto& buffer : program_.module->named_buffers()) {
+    const bool is_weight = buffer.value().defined() && !hyperparameters.contains(buffer.value().unsafeGetTensorImpl());
+    if (is_weight) out.emplace_back(buffer.key(), buffer.value());
+  }
+  return out;
 }
 
 void Tile::gather_parameters(const TrainingLength& length) {
@@ -369,6 +377,17 @@ void Tile::restore_row(int64_t slot, std::span<const torch::Tensor> row) {
   TORCH_INTERNAL_ASSERT(row.size() == n_buffers_ + 1);
   parameters_.narrow(0, slot, 1).copy_(row[0]);
   for (size_t i = 0; i < n_buffers_; ++i) physical(wrapped_rows_[i]).narrow(0, slot, 1).copy_(row[i + 1]);
+}
+
+NamedTensors Tile::named_row(int64_t slot) const {
+  torch::NoGradGuard no_grad;
+  const auto row_of = [slot](const torch::Tensor& rows) { return rows.select(0, slot).to(torch::kCPU, rows.scalar_type(), false, true); };
+  NamedTensors out;
+  for (const auto& place : places_) out.emplace_back(place.name, row_of(place.leaf));
+  for (const auto& [name, buffer] : named_buffers()) {
+    out.emplace_back(name, is_batched(buffer) ? row_of(physical(buffer)) : buffer.cpu().clone());
+  }
+  return out;
 }
 
 std::vector<std::pair<std::string, torch::Tensor>> Tile::named_parameters() const {

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include <lockstep/backend.h>
+#include <lockstep/torch/export.h>
 #include <lockstep/torch/task.h>
 
 #include "torch/row_optimizer.h"
@@ -73,11 +74,17 @@ class Tile {
   std::vector<torch::Tensor> copy_row(int64_t slot) const;
   void restore_row(int64_t slot, std::span<const torch::Tensor> row);
 
+  /// The weights of the trial in `slot`, on the CPU and without a dimension for trials: parameters by the first of their names, and
+  /// buffers but for those that are hyperparameters.
+  NamedTensors named_row(int64_t slot) const;
+
   /// Physical parameters [n_trials, ...] by their names in the module.
   std::vector<std::pair<std::string, torch::Tensor>> named_parameters() const;
 
  private:
   void gather_parameters(const TrainingLength& length);
+  /// The module's buffers, but for hyperparameters that it holds as buffers: those that are per trial, and those that are not.
+  NamedTensors named_buffers() const;
   void bind_parameters();
   void bind_ids();
   std::vector<torch::Tensor*> owned_row_tensors();

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <limits>
+#include <stdexcept>
 
 #include "torch/functorch.h"
 
@@ -217,7 +218,12 @@ torch::Tensor TrialConfig::read_tensor(const std::string& name, const double* de
     functorch::BelowVmap below;
     rows = torch::tensor(values, torch::kDouble).to(device_);
   }
-  return tensors_.emplace(name, functorch::wrap_innermost(rows)).first->second;
+  if (functorch::has_level()) return tensors_.emplace(name, functorch::wrap_innermost(rows)).first->second;
+  if (trials_.size() != 1) {
+    throw std::logic_error("TrialConfig: '" + name + "' of " + std::to_string(trials_.size()) +
+                           " trials is one scalar inside a TrialScope alone");
+  }
+  return tensors_.emplace(name, rows[0]).first->second;
 }
 
 }  // namespace lockstep

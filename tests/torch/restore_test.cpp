@@ -36,7 +36,7 @@ Configurations configurations() {
 
 class Restore : public ::testing::Test {
  protected:
-  std::unique_ptr<TorchExecutor> make(int64_t tile_size) const {
+  std::unique_ptr<TaskExecutor> make(int64_t tile_size) const {
     TorchExecutorOptions options;
     options.seed = 11;
     options.n_threads = 2;
@@ -117,15 +117,14 @@ TEST_F(Restore, KeepsTheKeptWeights) {
   const auto second = make(5);
   second->restore(source_of(bytes), {}, {});
   EXPECT_EQ(second->test_kept(), first->test_kept());
-  const TrialWeights weights = second->kept_weights(), expected = first->kept_weights();
-  EXPECT_EQ(weights.trial, 3);
-  ASSERT_EQ(weights.tensors.size(), expected.tensors.size());
-  for (size_t i = 0; i < weights.tensors.size(); ++i) {
-    EXPECT_EQ(weights.tensors[i].first, expected.tensors[i].first);
-    EXPECT_TRUE(torch::equal(weights.tensors[i].second, expected.tensors[i].second)) << weights.tensors[i].first;
+  const NamedTensors weights = second->kept_weights(), expected = first->kept_weights();
+  ASSERT_EQ(weights.size(), expected.size());
+  for (size_t i = 0; i < weights.size(); ++i) {
+    EXPECT_EQ(weights[i].first, expected[i].first);
+    EXPECT_TRUE(torch::equal(weights[i].second, expected[i].second)) << weights[i].first;
   }
-  EXPECT_EQ(weights.tensors.front().first, "first.weight");
-  EXPECT_EQ(weights.tensors.front().second.sizes(), (std::vector<int64_t>{32, 8}));
+  EXPECT_EQ(weights.front().first, "first.weight");
+  EXPECT_EQ(weights.front().second.sizes(), (std::vector<int64_t>{32, 8}));
 }
 
 TEST_F(Restore, RefusesWhatDoesNotFit) {

@@ -32,6 +32,20 @@ TEST(TrialScope, EveryFactoryMakesATensorPerTrial) {
   }
 }
 
+TEST(TrialScope, ANumberMakesATensorPerTrial) {
+  const std::vector<int64_t> trials{4, 9, 2};
+  torch::Tensor counts, rates;
+  {
+    TrialScope scope(trials, 1, torch::kCPU);
+    const torch::Tensor count = torch::tensor(5, torch::kLong);
+    EXPECT_EQ(count.dim(), 0);
+    counts = physical(count);
+    rates = physical(torch::tensor(0.5));
+  }
+  EXPECT_TRUE(torch::equal(counts, torch::full({3}, 5, torch::kLong)));
+  EXPECT_TRUE(torch::equal(rates, torch::full({3}, 0.5)));
+}
+
 TEST(TrialScope, RunningStatisticsArePerTrial) {
   const auto made = weights({0, 1}, 1);
   EXPECT_EQ(made.at("norm.running_mean").sizes(), (std::vector<int64_t>{2, 12}));

@@ -7,6 +7,7 @@
 
 #include <lockstep/backend.h>
 #include <lockstep/executor.h>
+#include <lockstep/torch/export.h>
 #include <lockstep/torch/task.h>
 
 namespace lockstep {
@@ -18,17 +19,11 @@ struct TorchExecutorOptions {
   uint64_t seed = 0;       ///< of initial weights and data order
 };
 
-/// The weights of one trial, as its module names them: parameters and buffers without a trial dimension.
-struct TrialWeights {
-  int64_t trial = -1;  ///< -1: none
-  std::vector<std::pair<std::string, torch::Tensor>> tensors;
-};
-
-/// An executor over LibTorch.
-class TorchExecutor : public Executor {
+/// An executor whose trials are modules.
+class TaskExecutor : public Executor {
  public:
-  /// Those that `keep` was last called for, on the CPU.
-  virtual TrialWeights kept_weights() = 0;
+  /// The weights of the trial that was kept last, which in a sweep is the best, as `restore_trial` takes them; none before one was.
+  virtual NamedTensors kept_weights() = 0;
 };
 
 /// Trains the trials of `configurations` in batches of trials whose tensors have the same shapes.
@@ -36,8 +31,8 @@ class TorchExecutor : public Executor {
 /// Construction groups the trials into cohorts, by building one trial of each. Throws InputError when a search-space or
 /// `trial:` name is never read (naming the nearest one that is), TaskError when `primary_metric` is not among the task's metrics.
 /// `task`, `configurations` and `settings` must outlive the executor.
-std::unique_ptr<TorchExecutor> make_torch_executor(const Task& task, const Configurations& configurations,
-                                                   const std::map<std::string, Setting>& settings,
-                                                   const Objective& objective, const TorchExecutorOptions& options);
+std::unique_ptr<TaskExecutor> make_torch_executor(const Task& task, const Configurations& configurations,
+                                              const std::map<std::string, Setting>& settings,
+                                              const Objective& objective, const TorchExecutorOptions& options);
 
 }  // namespace lockstep

@@ -8,6 +8,7 @@
 
 #include <lockstep/sweep.h>
 #include <lockstep/torch/executor.h>
+#include <lockstep/torch/export.h>
 #include <lockstep/torch/task.h>
 
 namespace lockstep {
@@ -34,6 +35,8 @@ struct TaskSweep {
   SweepResult result;
   Configurations configurations;
   uint64_t seed = 0;
+  /// Of `result.best`; none without one. `restore_trial` makes a module of them, which `save_model` saves.
+  NamedTensors best_weights;
 };
 
 /// Samples the configurations (`trial_count`) of `spec.search_space`, trains them as batches and returns what came of it.

@@ -28,7 +28,8 @@ class TrialConfig {
   TrialConfig(const Configurations& configurations, const std::map<std::string, Setting>& settings,
               std::span<const int64_t> trials, torch::Device device);
 
-  /// Scalar for the trial: shape [] inside a TrialScope, physically [n_trials], double, requires no gradient.
+  /// Scalar for the trial: shape [], double, requires no gradient; physically [n_trials] inside a TrialScope. Outside of one a
+  /// single trial has a plain scalar, so that a task can build it by itself; more throw std::logic_error.
   /// Booleans become 0 and 1. Keep it as it is, or what is derived from it as a registered buffer: then it follows its
   /// trials when a batch is compacted.
   torch::Tensor tensor(const std::string& name) const;

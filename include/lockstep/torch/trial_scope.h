@@ -21,7 +21,7 @@ class TrialScope {
   /// @param trials ids, @param steps training steps that each trial has taken: [n_trials] int64 on the trials' device
   /// @param first_stream n of the first random op: other passes of a step take other ones
   TrialScope(const torch::Tensor& trials, const torch::Tensor& steps, uint64_t seed, uint32_t first_stream = 0);
-  /// For constructing modules: factory calls (`empty`, `zeros`, `ones`, `full`) make a tensor per trial, on `device`
+  /// For constructing modules: factory calls (`empty`, `zeros`, `ones`, `full`, `tensor` of one number) make a tensor per trial, on `device`
   /// where the call names none, and random ops draw from a stream per trial that is keyed by (seed, trial id, n-th op) and nothing
   /// else: not by the slot or by who else is in the batch.
   /// @param trials ids of the trials, [n_trials]

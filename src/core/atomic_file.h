@@ -2,6 +2,7 @@
 
 #include <cstddef>
 #include <string>
+#include <string_view>
 
 namespace lockstep {
 
@@ -29,5 +30,8 @@ class AtomicFile {
   int descriptor_ = -1;
   bool committed_ = false;
 };
+
+/// Replaces the file `path` by `content`: whole or not at all, whatever happens meanwhile. Throws OutputError.
+void write_file_atomically(const std::string& path, std::string_view content);
 
 }  // namespace lockstep

@@ -1,4 +1,4 @@
-#include "store/atomic_file.h"
+#include "core/atomic_file.h"
 
 #include <algorithm>
 #include <cerrno>
@@ -60,6 +60,13 @@ void AtomicFile::commit() {
   if (folder < 0) return;
   synced(folder);
   close(folder);
+}
+
+void write_file_atomically(const std::string& path, std::string_view content) {
+  AtomicFile file(path);
+  file.write(content.data(), content.size());
+  file.sync();
+  file.commit();
 }
 
 void AtomicFile::fail(const char* what) const {
