@@ -94,8 +94,8 @@ class TreeBuilder {
   size_t n_nodes_ = 0;
 };
 
-/// Counts documents. yaml-cpp's LoadAll collects empty ones for ever where it finds no value and takes no letter, as in a file that
-/// starts with a comma.
+/// Counts documents. yaml-cpp's LoadAll collects empty ones for ever where it finds no value and takes no letter, as in
+/// a file that starts with a comma.
 class DocumentCounter final : public YAML::EventHandler {
  public:
   int64_t n_documents() const { return n_documents_; }

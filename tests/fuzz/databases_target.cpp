@@ -1,4 +1,5 @@
-// Damaged SQLite files where Optuna's tables are expected: refused by a lockstep::Error, or curves that a policy plays to.
+// Damaged SQLite files where Optuna's tables are expected: refused by a lockstep::Error, or curves that a policy plays
+// to.
 
 #include <cstdint>
 #include <cstdio>

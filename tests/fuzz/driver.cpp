@@ -1,10 +1,10 @@
-// What runs a fuzz target where there is no libFuzzer: the inputs of a corpus, then mutations of them. Input i of a seed is the same
-// on every machine and needs no input before it. Takes libFuzzer's arguments, as far as it has them:
+// What runs a fuzz target where there is no libFuzzer: the inputs of a corpus, then mutations of them. Input i of a
+// seed is the same on every machine and needs no input before it. Takes libFuzzer's arguments, as far as it has them:
 //
 //   fuzz_sweeps [-runs=N] [-seed=N] [-first=N] [-timeout=SECONDS] [-max_len=BYTES] FILE|FOLDER...
 //
-// Files are run as they are (to repeat a failure), folders are corpora. A child runs the inputs; when it dies of one, this writes
-// that input to a file `crash-...` in the present folder and exits with 1.
+// Files are run as they are (to repeat a failure), folders are corpora. A child runs the inputs; when it dies of one,
+// this writes that input to a file `crash-...` in the present folder and exits with 1.
 
 #include <algorithm>
 #include <charconv>

@@ -1,4 +1,5 @@
-// libFuzzer's own mutations and ours in turn: its know bytes and what a comparison looked for, ours know lines and numbers.
+// libFuzzer's own mutations and ours in turn: its know bytes and what a comparison looked for, ours know lines and
+// numbers.
 
 #include <cstdint>
 #include <cstring>

@@ -1,6 +1,6 @@
-// Sweep files, and files with a search space or a policy alone. Each must be refused by a lockstep::Error or be good for what it is
-// for: its configurations are drawn, its policy plays to recorded curves, and what is kept of it reads back as the same sweep.
-// Comments `#set key=value` stand for the option --set.
+// Sweep files, and files with a search space or a policy alone. Each must be refused by a lockstep::Error or be good
+// for what it is for: its configurations are drawn, its policy plays to recorded curves, and what is kept of it reads
+// back as the same sweep. Comments `#set key=value` stand for the option --set.
 
 #include <algorithm>
 #include <cmath>
