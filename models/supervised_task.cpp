@@ -158,6 +158,11 @@ TrialProgram SupervisedTask::build(const TrialConfig& config) const {
   program.optimizer = read_optimizer(config);
   program.batch_size = read_at_least_one(config, "batch_size", 64);
   program.n_intervals = read_at_least_one(config, "epochs", 10);
+  const std::string order = config.text("data_order", "shared");
+  if (order != "shared" && order != "own") {
+    throw config.error("data_order", "there is no order '" + order + "'", listed({"shared", "own"}, order));
+  }
+  program.own_order = order == "own";
   return program;
 }
 

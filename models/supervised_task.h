@@ -30,7 +30,7 @@ struct ModelEntry {
 /// Classification or regression on a table of examples, with any registered model.
 ///
 /// Read as C++ values, so that they split trials into cohorts: `model`, `epochs` (10), `batch_size` (64), `optimizer`
-/// (sgd, adam or adamw; sgd), and what the model reads so. Read as tensors, so that they vary inside a batch: `lr` or
+/// (sgd, adam or adamw; sgd), `data_order` (shared or own; shared), and what the model reads so. Read as tensors, so that they vary inside a batch: `lr` or
 /// `learning_rate` (needed), `momentum`, `dampening`, `nesterov`, `weight_decay`, `beta1`, `beta2`, `eps`, with
 /// torch::optim's defaults; and, each only where it is given, `schedule` with its hyperparameters (ScheduleOptions'
 /// names), `clip_grad_norm`, `clip_grad_value`, `loss_scale`, `loss_scale_growth_interval`, `label_smoothing`

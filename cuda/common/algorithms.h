@@ -16,7 +16,7 @@ void sample_grid(const Context&, const DistributionSpec* specs, int64_t n_params
 void fill_uniform(const Context&, const RowFill&, double from, double to);
 void fill_normal(const Context&, const RowFill&, double mean, double std);
 void fill_bernoulli(const Context&, const RowFill&, double probability);
-void permutation(const Context&, int64_t epoch, int64_t n, int64_t* order);
+void permutation(const Context&, int64_t id, int64_t n, int64_t* order);
 void decide(const Context&, const SweepView&, const DecideOptions&);
 void compact_rows(const Context&, const uint8_t* keep, int64_t n_rows, const RowMatrix* matrices, int64_t n_matrices,
                   int64_t* source);

@@ -168,9 +168,9 @@ struct Backend {
   void (*fill_uniform)(const Context&, const RowFill&, double from, double to);
   void (*fill_normal)(const Context&, const RowFill&, double mean, double std);
   void (*fill_bernoulli)(const Context&, const RowFill&, double probability);
-  /// A random permutation of 0..n-1 to `order` [n], keyed by the context's seed and `epoch`: the order in which trials
-  /// of that age see their examples.
-  void (*permutation)(const Context&, int64_t epoch, int64_t n, int64_t* order);
+  /// A random permutation of 0..n-1 to `order` [n], keyed by the context's seed and `id` in [0, 2^56): the order in which
+  /// trials see their examples.
+  void (*permutation)(const Context&, int64_t id, int64_t n, int64_t* order);
 
   /// Decides an interval of a sweep, over one snapshot: records what `metrics` reports, lets the policy judge the trials at
   /// the interval that each has just reached (not one that diverged, or was at its last interval), ends those that

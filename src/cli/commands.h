@@ -14,6 +14,7 @@ namespace lockstep::cli {
 void add_run(CLI::App& app);
 void add_resume(CLI::App& app);
 void add_replay(CLI::App& app);
+void add_export_model(CLI::App& app);
 void add_validate(CLI::App& app);
 void add_best(CLI::App& app);
 void add_trials(CLI::App& app);

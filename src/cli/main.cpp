@@ -82,6 +82,7 @@ int run(int argc, char** argv) {
   add_run(app);
   add_resume(app);
   add_replay(app);
+  add_export_model(app);
   add_validate(app);
   add_best(app);
   add_trials(app);

@@ -3,6 +3,7 @@
 #include <lockstep/error.h>
 #include <lockstep/torch/device.h>
 #include <lockstep/torch/executor.h>
+#include <lockstep/torch/export.h>
 
 #include "models/task_registry.h"
 
@@ -22,7 +23,7 @@ struct Training::State {
   Device device;
   uint64_t seed;
   std::unique_ptr<Task> task;
-  std::unique_ptr<Executor> executor;
+  std::unique_ptr<TaskExecutor> executor;
 };
 
 Training::Training(const SweepSpec& spec, const Configurations& configurations, const Device& device, uint64_t seed,
@@ -38,6 +39,18 @@ Context Training::context() const {
   context.device = state_->device;
   context.seed = state_->seed;
   return context;
+}
+
+void Training::export_kept(const SweepSpec& spec, const Configurations& configurations, int64_t trial,
+                           const std::string& path, const std::string& format, double metric) {
+  const ModelFormat chosen = format == "libtorch"      ? ModelFormat::kLibTorch
+                             : format == "state-dict"  ? ModelFormat::kStateDict
+                             : format == "safetensors" ? ModelFormat::kSafetensors
+                                                       : model_format(path);
+  const TrialProgram program =
+      restore_trial(*state_->task, configurations, spec.trial, trial, state_->executor->kept_weights());
+  save_model(*program.module, path, chosen,
+             model_metadata(configurations, spec.trial, trial, spec.objective.primary_metric, metric));
 }
 
 std::string Training::data_fingerprint() const { return lockstep::data_fingerprint(state_->task->data()); }

@@ -25,6 +25,11 @@ class Training {
   Executor& executor();
   const Backend& backend() const;
   Context context() const;
+  /// Writes the model of the trial whose weights the executor keeps (`save_model`).
+  /// @param format "libtorch", "state-dict", "safetensors", or "auto": by the file's extension
+  /// @param metric of these weights, for formats that have a place for it
+  void export_kept(const SweepSpec& spec, const Configurations& configurations, int64_t trial,
+                   const std::string& path, const std::string& format, double metric);
   /// Tells the data from other data.
   std::string data_fingerprint() const;
   /// What a user should know: sizes of the data's parts, cohorts.

@@ -20,6 +20,8 @@ constexpr int64_t kEvaluationBatch = 128;
 /// Random streams of a step: those from 0 are the training pass's, those from here on the evaluation's, so many a minibatch.
 constexpr uint32_t kEvaluationStreams = 1u << 31;
 constexpr uint32_t kStreamsOfAPass = 1u << 12;
+/// Of the id of an order of examples: those below are the epoch.
+constexpr int kEpochBits = 24;
 
 std::string shape_text(const torch::Tensor& tensor) {
   std::string out = "[";
@@ -164,26 +166,36 @@ torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor&
   return loss;
 }
 
+torch::Tensor Tile::orders_of_trials(int64_t n, const std::map<int64_t, torch::Tensor>& orders) const {
+  std::vector<torch::Tensor> rows;
+  for (size_t i = 0; i < trials_.size(); ++i) {
+    if (!program_.own_order) {
+      rows.push_back(orders.at(ages_[i]));
+      continue;
+    }
+    rows.push_back(torch::empty({n}, torch::dtype(torch::kLong).device(device_)));
+    const int64_t id = ((trials_[i] + 1) << kEpochBits) | ages_[i];  // shared orders are those of "trial -1"
+    backend_.permutation(context_, id, n, rows.back().mutable_data_ptr<int64_t>());
+  }
+  return torch::stack(rows);
+}
+
 void Tile::train_epoch(const DataPart& train, const std::map<int64_t, torch::Tensor>& orders) {
   program_.module->train(true);
   optimizer_->forget_divergence();
   const bool one_age = std::all_of(ages_.begin(), ages_.end(), [&](int64_t age) { return age == ages_.front(); });
-  torch::Tensor order = orders.at(ages_.front());  // [train.size()], or [n_trials, train.size()]
-  if (!one_age) {
-    std::vector<torch::Tensor> rows;
-    for (const auto age : ages_) rows.push_back(orders.at(age));
-    order = torch::stack(rows);
-  }
+  const bool shared = one_age && !program_.own_order;
+  const torch::Tensor order = shared ? orders.at(ages_.front()) : orders_of_trials(train.size(), orders);
   for (int64_t begin = 0; begin < train.size(); begin += program_.batch_size) {
     const torch::Tensor examples = order.narrow(-1, begin, std::min(program_.batch_size, train.size() - begin));
     const auto batch_of = [&](const torch::Tensor& part) {
-      if (one_age) return part.index_select(0, examples);
+      if (shared) return part.index_select(0, examples);
       auto shape = part.sizes().vec();
       shape[0] = examples.size(1);
       shape.insert(shape.begin(), n_trials());
       return part.index_select(0, examples.flatten()).view(shape);
     };
-    train_step(batch_of(train.inputs), batch_of(train.targets), !one_age);
+    train_step(batch_of(train.inputs), batch_of(train.targets), !shared);
   }
   for (auto& age : ages_) ++age;
 }

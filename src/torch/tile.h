@@ -46,7 +46,8 @@ class Tile {
   const TrialConfig& config() const { return config_; }
 
   /// One interval: every example once, in minibatches.
-  /// @param orders by age: the order of examples, [train.size()] int64 on the tile's device; of every age that is here
+  /// @param orders by age: the order of examples that trials share, [train.size()] int64 on the tile's device; of every
+  ///   age that is here
   void train_epoch(const DataPart& train, const std::map<int64_t, torch::Tensor>& orders);
   /// One optimiser step on a minibatch that all trials share, or with `per_trial` on one each: [n_trials, ...] then.
   /// Returns the loss of each trial, [n_trials].
@@ -82,6 +83,8 @@ class Tile {
   std::vector<std::pair<std::string, torch::Tensor>> named_parameters() const;
 
  private:
+  /// [n_trials, n] the order in which each trial sees its n examples, where they do not all see the same one.
+  torch::Tensor orders_of_trials(int64_t n, const std::map<int64_t, torch::Tensor>& orders) const;
   void gather_parameters(const TrainingLength& length);
   /// The module's buffers, but for hyperparameters that it holds as buffers: those that are per trial, and those that are not.
   NamedTensors named_buffers() const;

@@ -99,6 +99,9 @@ struct TrialProgram {
   OptimizerOptions optimizer;
   int64_t batch_size = 32;
   int64_t n_intervals = 1;  ///< epochs
+  /// Whether each trial sees its examples in an order of its own. Otherwise all trials share one an epoch, which lets them
+  /// share minibatches as well and compares them on the same ones.
+  bool own_order = false;
 };
 
 /// A metric of a trial on a part of the data: the mean over examples of `per_example`, put through `finish`.
