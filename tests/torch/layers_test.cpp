@@ -26,7 +26,6 @@ namespace {
 using namespace lockstep::testing;
 using torch::Tensor;
 using Tensors = std::vector<Tensor>;
-using ::testing::HasSubstr;
 
 constexpr int64_t kTrial = 11;  ///< the one that is looked at
 constexpr uint64_t kSeed = 5;
@@ -364,29 +363,6 @@ TEST(LayersDocument, HasARowForEachLayer) {
   for (const auto& c : cases) names.push_back(c.name);
   EXPECT_EQ(documented(), names)
       << "write docs/layers.md anew: LOCKSTEP_WRITE_DOCS=1 build/bin/torch_tests --gtest_filter='LayersDocument.*'";
-}
-
-std::string refusal_of(const std::vector<Tensor>& inputs, const std::function<void(const std::vector<Tensor>&)>& work) {
-  TrialScope scope(torch::tensor({0, 1}, torch::kLong), torch::zeros({2}, torch::kLong), kSeed);
-  std::vector<Tensor> batched;
-  for (const auto& each : inputs) batched.push_back(scope.batched(each));
-  try {
-    work(batched);
-  } catch (const c10::Error& error) {
-    return error.what_without_backtrace();
-  }
-  return "";
-}
-
-TEST(LayersThatCannotTrainInABatch, SayWhy) {
-  const auto response = [](const Tensors& x) { torch::nn::CrossMapLRN2d(3)->forward(x[0]); };
-  EXPECT_THAT(refusal_of({torch::randn({2, 2, 5, 3, 3})}, response), HasSubstr("torch::autograd::Function"));
-  torch::nn::AdaptiveLogSoftmaxWithLoss layer(torch::nn::AdaptiveLogSoftmaxWithLossOptions(6, 9, {3, 6}).div_value(2));
-  const auto adaptive = [&](const Tensors& x) { layer->forward(x[0], x[1]); };
-  EXPECT_THAT(refusal_of({torch::randn({2, 7, 6}), torch::randint(9, {2, 7}, torch::kLong)}, adaptive),
-              HasSubstr("nonzero"));
-  EXPECT_THAT(refusal_of({torch::randn({2})}, [](const Tensors& x) { x[0].item<double>(); }),
-              HasSubstr("give it a momentum"));
 }
 
 }  // namespace

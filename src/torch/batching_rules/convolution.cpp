@@ -1,5 +1,6 @@
-// Convolution. functorch makes one grouped convolution of all trials, which on a CPU is slower than a loop over them
-// and does not keep a trial's bits; on a GPU it is the better way, and is what is done here.
+// Convolution, on a CPU a trial at a time: each costs what it costs alone and has the bits that it has alone. functorch makes one
+// grouped convolution of all trials, which rounds by how many they are; small ones are faster so, large ones slower. On a GPU
+// the grouped one is what is done here too.
 
 #include <algorithm>
 

@@ -26,7 +26,7 @@ bool equal(const Tensor& self, const Tensor& other) {
   const TrialOperand a(self), b(other);
   const functorch::BelowVmap below;
   const Tensor unequal = a.tensor().ne(b.tensor());  // with the trials in front, where one of them is per trial
-  const Tensor trials = unequal.flatten(1).any(1);
+  const Tensor trials = unequal.reshape({unequal.size(0), -1}).any(1);
   const bool any = trials.any().item<bool>(), all = trials.all().item<bool>();
   TORCH_CHECK(
       any == all,

@@ -59,6 +59,11 @@ std::vector<LayerCase> recurrent_cases() {
            {normal({4, 3, 5}), normal({1, 3, 7}), normal({1, 3, 7})}),
       used(
           "LSTM, packed", [] { return nn::LSTM(5, 7); }, packed, x),
+      used(
+          "LSTM, packed, bidirectional",
+          [] { return nn::LSTM(nn::LSTMOptions(5, 7).num_layers(2).bidirectional(true)); }, packed, x),
+      used(
+          "RNN, packed, bidirectional", [] { return nn::RNN(nn::RNNOptions(5, 7).bidirectional(true)); }, packed, x),
       random(layer(
           "LSTM, dropout", [] { return nn::LSTM(nn::LSTMOptions(5, 7).num_layers(2).dropout(0.4)); }, x)),
       layer(
