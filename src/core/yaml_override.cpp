@@ -1,5 +1,7 @@
 #include "core/yaml_override.h"
 
+#include <algorithm>
+
 namespace lockstep {
 
 namespace {
@@ -59,6 +61,12 @@ YamlNode parse_setting(const Override& override, const std::string& path) {
   }
 }
 
+int depth_of(const YamlNode& node) {
+  int depth = 0;
+  for (const YamlNode& child : node.children) depth = std::max(depth, 1 + depth_of(child));
+  return depth;
+}
+
 void apply(YamlNode& root, const Override& override) {
   if (override.key.empty() || override.key.front() == '.' || override.key.back() == '.' ||
       override.key.find("..") != std::string::npos) {
@@ -98,7 +106,14 @@ Override parse_override(const std::string& text) {
 }
 
 void apply_overrides(YamlNode& root, const std::vector<Override>& overrides) {
-  for (const Override& override : overrides) apply(root, override);
+  for (const Override& override : overrides) {
+    apply(root, override);
+    // The journal keeps the result as a file, which must read back.
+    if (depth_of(root) > kMaxYamlDepth) {
+      throw InputError({place(override)}, "", "makes the file nested more than " + std::to_string(kMaxYamlDepth) + " deep",
+                       "flatten it");
+    }
+  }
 }
 
 }  // namespace lockstep

@@ -12,7 +12,6 @@ namespace lockstep {
 namespace {
 
 /// An alias may stand for a tree of aliases, or for the tree that it is part of: small files of no end.
-constexpr int kMaxDepth = 64;
 constexpr size_t kMaxNodes = 1'000'000;
 /// Beyond what a text of its size can write out, which is a value a letter.
 constexpr size_t kMaxAliasedNodes = 10'000;
@@ -31,8 +30,8 @@ class TreeBuilder {
 
   YamlNode build(const YAML::Node& node, const std::string& path, int depth = 0) {
     const SourceLocation where = location(node.Mark());
-    if (depth > kMaxDepth) {
-      throw InputError(where, path, "is nested more than " + std::to_string(kMaxDepth) + " deep",
+    if (depth > kMaxYamlDepth) {
+      throw InputError(where, path, "is nested more than " + std::to_string(kMaxYamlDepth) + " deep",
                        "flatten it; an alias must not stand for what it is part of");
     }
     if (++n_nodes_ > max_nodes_) {

@@ -8,6 +8,9 @@
 
 namespace lockstep {
 
+/// What is nested deeper is refused.
+inline constexpr int kMaxYamlDepth = 64;
+
 /// A YAML document as a tree in which everything knows where it was written: what yaml-cpp's nodes forget after an
 /// edit. Scalars keep their text, and whether they were quoted, until somebody asks for their value.
 struct YamlNode {

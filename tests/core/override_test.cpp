@@ -95,6 +95,14 @@ TEST(Override, IsNamedAsThePlaceOfAnError) {
             "--set 'trial.model=...'");
 }
 
+TEST(Override, NestsNoDeeperThanTheKeptTextMay) {
+  std::string key = "trial";
+  for (int depth = 2; depth <= 64; ++depth) key += ".a";
+  const SweepSpec spec = parse_sweep(kGoodSweep, "s.yml", {{key, "1"}});
+  EXPECT_NO_THROW(parse_sweep(spec.text, "s.yml"));
+  EXPECT_EQ(refusal({key + ".a=1"}), "--set " + key + ".a: makes the file nested more than 64 deep; flatten it");
+}
+
 TEST(Override, KeepsTheMergedText) {
   const std::string odd = "  model: mlp\n  q: '12'\n  n: ~\n  t: a, b\n  neg: -1\n  l: [a, {b: 'c: d'}]\n  e: ''\n";
   const SweepSpec spec = parse_with({"trial.epochs=3", "trial.note=\"a\\nb # c\""}, replaced("  model: mlp\n", odd));
