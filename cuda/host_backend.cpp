@@ -19,8 +19,9 @@ class HostAllocator final : public Allocator {
   void* allocate(size_t size_bytes, void*) override {
     const bool is_large = size_bytes >= kLargeBytes;
     const size_t alignment = is_large ? kLargePageBytes : kAlignment;
-    const size_t rounded = (size_bytes + kAlignment - 1) / kAlignment * kAlignment;
-    void* pointer = std::aligned_alloc(alignment, rounded == 0 ? kAlignment : rounded);
+    // aligned_alloc takes multiples of the alignment.
+    const size_t rounded = (std::max<size_t>(size_bytes, 1) + alignment - 1) / alignment * alignment;
+    void* pointer = std::aligned_alloc(alignment, rounded);
     if (!pointer) {
       throw DeviceError("Out of memory: no " + std::to_string(size_bytes) +
                         " bytes left; train fewer trials at once (max_concurrent_trials).");
