@@ -11,8 +11,8 @@ std::string fingerprint(const torch::Tensor& tensor) {
   if (!tensor.defined()) return "none";
   const torch::Tensor here = tensor.detach().cpu().contiguous();
   const auto sum = crc32_z(0, static_cast<const Bytef*>(here.const_data_ptr()), here.nbytes());
-  std::string out = std::string(c10::toString(here.scalar_type())) + "[";
-  for (const auto size : here.sizes()) out += (out.back() == '[' ? "" : ",") + std::to_string(size);
+  std::string out = std::string(c10::toString(here.scalar_type())).append("[");
+  for (const auto size : here.sizes()) out.append(out.back() == '[' ? "" : ",").append(std::to_string(size));
   char text[16];
   std::snprintf(text, sizeof text, "]:%08lx", static_cast<unsigned long>(sum));
   return out + text;

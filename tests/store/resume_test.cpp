@@ -158,9 +158,14 @@ TEST_F(Resume, RefusesADatabaseThatSaysAnotherThing) {
 
 TEST_F(Resume, RefusesADatabaseThatIsBehindTheCheckpoint) {
   ASSERT_EQ(train(folder_ / "out", 4, 6, false), "crash");
+  // As if the last reports of a trial that goes on had not reached the disk.
   Database(folder_ / "out/sweep.db", Database::Mode::kWrite)
-      .execute("DELETE FROM trial_intermediate_values WHERE step > 2");
-  EXPECT_NE(train(folder_ / "out", 4, 0, true).find("remove checkpoint.bin"), std::string::npos);
+      .execute("DELETE FROM trial_intermediate_values WHERE trial_id = 3 AND step > 3;"
+               "DELETE FROM lockstep_events WHERE trial_id = 3;"
+               "UPDATE trials SET state = 'RUNNING', datetime_complete = NULL WHERE trial_id = 3");
+  const std::string message = train(folder_ / "out", 4, 0, true);
+  EXPECT_NE(message.find("the checkpoint knows interval 4 of trial 2, and the database does not"), std::string::npos)
+      << message;
 }
 
 TEST_F(Resume, RefusesAnEarlierVersionsResults) {

@@ -28,7 +28,7 @@ FunctionTask follower(bool own_order) {
     program.module = net.ptr();
     program.forward = [net](torch::Tensor inputs) { return net->w.expand({inputs.size(0)}) + 0 * inputs.squeeze(1); };
     program.loss = [](torch::Tensor output, torch::Tensor targets) { return (output - targets.squeeze(1)).pow(2).mean(); };
-    program.optimizer.lr = config.tensor("lr", 0.1);
+    program.optimizer.lr = config.tensor("lr");
     program.batch_size = 4;
     program.n_intervals = 3;
     program.own_order = own_order;
@@ -40,8 +40,8 @@ FunctionTask follower(bool own_order) {
 std::vector<std::vector<double>> places(bool own_order, const std::vector<int64_t>& trials, int64_t tile_size) {
   const FunctionTask task = follower(own_order);
   SearchSpace space;
-  space.add("x", uniform(0, 1));
-  const Configurations configurations(space, 0, 8, std::vector<double>(8, 0.5));
+  space.add("lr", uniform(0, 1));
+  const Configurations configurations(space, 0, 8, std::vector<double>(8, 0.1));
   const Settings settings;
   TorchExecutorOptions options;
   options.tile_size = tile_size;
