@@ -19,16 +19,43 @@ Key key_of(const Configurations& configurations, int64_t trial, const std::set<i
   return key;
 }
 
+/// Builds a trial and trains it for one step.
+std::unique_ptr<Tile> build_and_step(const TileSource& source, const DataPart& train, int64_t trial) {
+  auto tile = std::make_unique<Tile>(source, std::vector<int64_t>{trial});
+  tile->program().module->train(true);
+  const int64_t size = std::min(tile->program().batch_size, train.size());
+  tile->train_step(train.inputs.narrow(0, 0, size), train.targets.narrow(0, 0, size));
+  return tile;
+}
+
+/// A trial that has failed as a batch, for what `error` says, by itself. If it fails there too it is at fault otherwise,
+/// and that first error is thrown.
+std::unique_ptr<Tile> build_and_step_alone(const TileSource& source, const DataPart& train, int64_t trial,
+                                           const c10::Error& error) {
+  const std::set<int64_t> alone{trial};
+  TileSource plain = source;
+  plain.one_by_one = &alone;
+  try {
+    return build_and_step(plain, train, trial);
+  } catch (const std::exception&) {
+    throw error;
+  }
+}
+
 /// Builds and steps one trial; fills in what the cohort is like.
 void probe(const TileSource& source, const DataPart& train, int64_t trial, Cohort& cohort,
            std::set<std::string>& names_read) {
-  const std::vector<int64_t> one{trial};
   std::unique_ptr<Tile> tile;
   cohort.trial_bytes = peak_memory_bytes([&] {
-    tile = std::make_unique<Tile>(source, one);
-    tile->program().module->train(true);
-    const int64_t size = std::min(tile->program().batch_size, train.size());
-    tile->train_step(train.inputs.narrow(0, 0, size), train.targets.narrow(0, 0, size));
+    try {
+      tile = build_and_step(source, train, trial);
+    } catch (const c10::OutOfMemoryError&) {
+      throw;
+    } catch (const c10::Error& error) {
+      tile = build_and_step_alone(source, train, trial, error);
+      const std::string reason = error.what_without_backtrace();
+      cohort.one_by_one = reason.substr(0, reason.find('\n'));
+    }
   });
   cohort.n_intervals = tile->program().n_intervals;
   cohort.row_size = tile->row_size();

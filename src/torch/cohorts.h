@@ -15,6 +15,8 @@ struct Cohort {
   std::string description;       ///< the structural hyperparameters that they share: "hidden=64, optimizer=adam"
   int64_t n_intervals = 1;
   std::set<int64_t> structural;  ///< search-space columns that were read as C++ values
+  /// Why the module cannot run as one batch, so that its trials train one by one; "" where it can.
+  std::string one_by_one;
   int64_t row_size = 0;          ///< parameters of one trial
   int64_t row_bytes = 0;         ///< that one trial holds between steps: parameters, optimiser state, buffers
   int64_t trial_bytes = 0;       ///< most that one trial holds in a training step: rows, gradients, activations

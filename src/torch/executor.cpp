@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <set>
 #include <thread>
 #include <unordered_map>
 
@@ -53,7 +54,9 @@ class TorchExecutor final : public TaskExecutor {
     on_workers("building a trial", 1, [&](int64_t) { cohorts_ = find_cohorts(source_, train_); });
     for (size_t c = 0; c < cohorts_.size(); ++c) {
       for (const auto trial : cohorts_[c].trials) cohort_of_[trial] = c;
+      if (!cohorts_[c].one_by_one.empty()) one_by_one_.insert(cohorts_[c].trials.begin(), cohorts_[c].trials.end());
     }
+    source_.one_by_one = &one_by_one_;
     capacity_ = plan_capacity();
   }
 
@@ -214,6 +217,9 @@ class TorchExecutor final : public TaskExecutor {
                     (cohort.description.empty() ? "" : " with " + cohort.description) + ", " +
                     std::to_string(cohort.row_size) + " parameters each, tiles of " +
                     std::to_string(tile_capacity(c)));
+      if (cohort.one_by_one.empty()) continue;
+      out.push_back("cohort " + std::to_string(c) + " cannot run as a batch, so its trials train one after another: " +
+                    cohort.one_by_one);
     }
     for (const auto& op : slow_ops_.names()) out.push_back(op + " has no batching rule: it runs trial by trial");
     return out;
@@ -386,6 +392,7 @@ class TorchExecutor final : public TaskExecutor {
   const Metric& metric_;
   DataPart train_, validation_, test_;
   std::vector<Cohort> cohorts_;
+  std::set<int64_t> one_by_one_;  ///< trials whose module cannot run as a batch
   std::unordered_map<int64_t, size_t> cohort_of_;
   int64_t capacity_ = 1;
   std::unordered_map<int64_t, int64_t> slot_of_;   ///< of the trials that run

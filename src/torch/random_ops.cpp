@@ -24,9 +24,9 @@ using Generator = std::optional<at::Generator>;
 /// caller has a generator of its own.
 TrialStreams* streams_of(const Tensor& self, const Generator& generator) {
   TrialStreams* streams = TrialStreams::current();
-  const bool is_ours = !generator && streams != nullptr && !functorch::is_wrapped(self) && self.dim() > 0 &&
-                       self.size(0) == streams->n_trials() && self.device() == streams->device;
-  return is_ours ? streams : nullptr;
+  if (generator || streams == nullptr || functorch::is_wrapped(self) || self.device() != streams->device) return nullptr;
+  const bool has_rows = self.dim() > 0 && self.size(0) == streams->n_trials();
+  return streams->is_plain || has_rows ? streams : nullptr;
 }
 
 template <class Fill>

@@ -64,6 +64,10 @@ Tile::Tile(const TileSource& source, std::span<const int64_t> trials)
   }
   n_buffers_ = wrapped_rows_.size();
   for (const auto& [name, tensor] : config_.tensors()) wrapped_rows_.push_back(tensor);
+  if (source.one_by_one != nullptr && source.one_by_one->contains(trials.front())) {
+    plain_ = std::make_unique<PlainTrials>(source);
+    bind_trials();
+  }
 }
 
 NamedTensors Tile::named_buffers() const {
@@ -114,7 +118,6 @@ void Tile::gather_parameters(const TrainingLength& length) {
 
 void Tile::bind_parameters() {
   torch::NoGradGuard no_grad;
-  bind_ids();
   for (auto& place : places_) {
     auto shape = place.leaf.sizes().vec();
     shape[0] = parameters_.size(0);
@@ -123,11 +126,22 @@ void Tile::bind_parameters() {
     place.leaf = physical(place.wrapper);
     place.leaf.set_requires_grad(place.trains);
   }
+  bind_trials();
 }
 
-void Tile::bind_ids() { ids_ = torch::tensor(trials_, torch::kLong).to(device_); }
+void Tile::bind_trials() {
+  ids_ = torch::tensor(trials_, torch::kLong).to(device_);
+  if (plain_ == nullptr) return;
+  NamedTensors rows;
+  for (const auto& place : places_) rows.emplace_back(place.name, place.leaf.detach());
+  for (const auto& [name, buffer] : named_buffers()) {
+    if (is_batched(buffer)) rows.emplace_back(name, physical(buffer));
+  }
+  plain_->bind(trials_, rows);
+}
 
-torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial) {
+torch::Tensor Tile::batch_gradients(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial,
+                                    std::vector<torch::Tensor>& gradients) {
   torch::Tensor loss;
   {
     TrialScope scope(ids_, optimizer_->steps(), context_.seed);
@@ -141,27 +155,36 @@ torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor&
                     "; reduce it to the mean over the batch");
   }
   std::vector<torch::Tensor> leaves;
-  std::vector<const ParameterPlace*> places;
   for (const auto& place : places_) {
-    if (!place.trains) continue;
-    leaves.push_back(place.leaf);
-    places.push_back(&place);
+    if (place.trains) leaves.push_back(place.leaf);
   }
   // The sum over trials, never the mean: each trial's gradient must not know how many others there are.
   const torch::Tensor& scale = optimizer_->loss_scale();
   const torch::Tensor total = scale.defined() ? loss.mul(scale.to(loss.scalar_type())).sum() : loss.sum();
-  std::vector<torch::Tensor> gradients;
-  {
-    const RowKernels by_row(n_trials());
-    gradients = torch::autograd::grad({total}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
+  const RowKernels by_row(n_trials());
+  gradients = torch::autograd::grad({total}, leaves, {}, std::nullopt, false, /*allow_unused=*/true);
+  return loss.detach();
+}
+
+torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial) {
+  std::vector<const ParameterPlace*> places;
+  std::vector<std::string> names;
+  for (const auto& place : places_) {
+    if (!place.trains) continue;
+    places.push_back(&place);
+    names.push_back(place.name);
   }
+  std::vector<torch::Tensor> gradients;
+  const torch::Tensor loss =
+      plain_ ? plain_->gradients({ids_, optimizer_->steps(), context_.seed}, inputs, targets, per_trial,
+                                 optimizer_->loss_scale(), names, gradients)
+             : batch_gradients(inputs, targets, per_trial, gradients);
   std::vector<GradientSegment> segments;
   for (size_t i = 0; i < gradients.size(); ++i) {
     if (!gradients[i].defined()) continue;
     gradients[i] = gradients[i].contiguous();
     segments.push_back({gradients[i].const_data_ptr<float>(), places[i]->offset, places[i]->size});
   }
-  loss = loss.detach();
   optimizer_->step(backend_, context_, parameters_, segments, loss);
   return loss;
 }
@@ -208,11 +231,14 @@ std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
   uint32_t stream = kEvaluationStreams;
   for (int64_t begin = 0; begin < part.size(); begin += kEvaluationBatch, stream += kStreamsOfAPass) {
     const int64_t size = std::min(kEvaluationBatch, part.size() - begin);
+    const torch::Tensor inputs = part.inputs.narrow(0, begin, size), targets = part.targets.narrow(0, begin, size);
     torch::Tensor scores;
-    {
+    if (plain_) {
+      scores = plain_->evaluate({ids_, optimizer_->steps(), context_.seed, stream}, inputs, targets, metric);
+    } else {
       TrialScope scope(ids_, optimizer_->steps(), context_.seed, stream);
-      const torch::Tensor output = program_.forward(part.inputs.narrow(0, begin, size));
-      scores = metric.per_example(output, part.targets.narrow(0, begin, size));
+      const torch::Tensor output = program_.forward(inputs);
+      scores = metric.per_example(output, targets);
       if (!is_batched(scores)) throw TaskError("metric '" + metric.name + "' does not depend on the trial's parameters");
       scores = physical(scores);
     }
@@ -344,7 +370,7 @@ void Tile::take_over(const Tile& other, std::span<const int64_t> slots) {
   if (n_added > 0) {
     set_row_tensors(mine);
   } else {
-    bind_ids();
+    bind_trials();
   }
 }
 

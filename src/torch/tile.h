@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <set>
 #include <span>
 #include <string>
 #include <vector>
@@ -11,21 +12,14 @@
 #include <lockstep/torch/export.h>
 #include <lockstep/torch/task.h>
 
+#include "torch/plain_trials.h"
 #include "torch/row_optimizer.h"
 #include "torch/saved_rows.h"
+#include "torch/tile_source.h"
 
 namespace lockstep {
 
-/// What every tile of a sweep is built from. Not owned.
-struct TileSource {
-  const Task& task;
-  const Configurations& configurations;
-  const std::map<std::string, Setting>& settings;
-  torch::Device device;
-  uint64_t seed;
-};
-
-/// Trials of one cohort, trained as one batched module. Parameters and optimiser state are matrices with a row a trial; the
+/// Trials of one cohort, trained as one batched module, or one by one where it cannot run as a batch. Parameters and optimiser state are matrices with a row a trial; the
 /// module's own tensors are views of them. Trials may be of different ages: each sees its examples in the order of its own age.
 /// One thread at a time may use a tile.
 class Tile {
@@ -88,8 +82,12 @@ class Tile {
   void gather_parameters(const TrainingLength& length);
   /// The module's buffers, but for hyperparameters that it holds as buffers: those that are per trial, and those that are not.
   NamedTensors named_buffers() const;
+  /// The loss of each trial, and the gradients of the parameters that train, in their order.
+  torch::Tensor batch_gradients(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial,
+                                std::vector<torch::Tensor>& gradients);
   void bind_parameters();
-  void bind_ids();
+  /// To be called when `trials_` or the tensors with rows have changed.
+  void bind_trials();
   std::vector<torch::Tensor*> owned_row_tensors();
   /// What training changes, with a row a trial: parameters, optimiser state, buffers. Contiguous.
   std::vector<torch::Tensor> weight_tensors() const;
@@ -122,6 +120,7 @@ class Tile {
   std::vector<torch::Tensor> wrapped_rows_;   // buffers and configuration tensors, per trial
   size_t n_buffers_ = 0;                      // the first so many of wrapped_rows_
   std::unique_ptr<RowOptimizer> optimizer_;
+  std::unique_ptr<PlainTrials> plain_;        // only where the trials train one by one
 };
 
 }  // namespace lockstep
