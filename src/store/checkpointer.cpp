@@ -1,10 +1,18 @@
 #include "store/checkpointer.h"
 
+#include <algorithm>
 #include <utility>
 
 #include <lockstep/error.h>
 
 namespace lockstep {
+
+namespace {
+
+/// Of a sweep's time that checkpoints by time may take: those of many large models take a while.
+constexpr double kLargestShare = 0.05;
+
+}  // namespace
 
 Checkpointer::Checkpointer(std::string directory, const Executor& executor, Journal& journal,
                            CheckpointOptions options, std::function<void(const std::string&)> warn)
@@ -21,13 +29,16 @@ void Checkpointer::on_interval(const IntervalReport& report) {
     last_tick_ = report.tick;
     return;
   }
-  const std::chrono::duration<double> since = std::chrono::steady_clock::now() - last_;
+  const auto now = std::chrono::steady_clock::now();
+  const std::chrono::duration<double> since = now - last_;
   const bool by_count = options_.every_intervals > 0 && report.tick - last_tick_ >= options_.every_intervals;
-  const bool by_time = options_.every_s > 0 && since.count() >= options_.every_s;
+  const double between_s = std::max(options_.every_s, write_s_ / kLargestShare);
+  const bool by_time = options_.every_s > 0 && since.count() >= between_s;
   if (!by_count && !by_time) return;
   write();
   commit();
   last_ = std::chrono::steady_clock::now();
+  write_s_ = std::chrono::duration<double>(last_ - now).count();
   last_tick_ = report.tick;
 }
 

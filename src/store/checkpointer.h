@@ -13,7 +13,8 @@
 
 namespace lockstep {
 
-/// When a sweep is saved: after so many intervals of the loop or so many seconds, whichever comes first; 0 is never.
+/// When a sweep is saved: after so many intervals of the loop or so many seconds, whichever comes first; 0 is never. By
+/// time it is saved more seldom where that would take more than a twentieth of the sweep's time.
 struct CheckpointOptions {
   int64_t every_intervals = 0;
   double every_s = 60;
@@ -47,6 +48,7 @@ class Checkpointer final : public SweepObserver {
   CheckpointHeader header_;
   std::optional<CheckpointWriter> written_;
   std::chrono::steady_clock::time_point last_ = std::chrono::steady_clock::now();
+  double write_s_ = 0;  ///< that the last checkpoint took
   int64_t last_tick_ = 0;
   bool is_cut_ = false;
   bool has_warned_ = false;
