@@ -40,7 +40,7 @@ void bring_weights(const SweepRecord& record, const TrialRecord& trial, int64_t 
   }
 }
 
-void export_model(ExportModelOptions options) {
+void export_model(const ExportModelOptions& options) {
   const SweepRecord record = load_results(options.directory);
   const TrialRecord& trial = find_trial(record, options.trial);
   const int64_t interval = options.interval > 0     ? options.interval
@@ -51,26 +51,19 @@ void export_model(ExportModelOptions options) {
                      std::to_string(trial.n_intervals) + " intervals, so there are no weights of interval " +
                      std::to_string(interval));
   }
-  RecordedSweep sweep(record);
-  if (options.training.device.empty()) options.training.device = record.device;
-  std::string why;
-  const Device device = choose_device(options.training.device, why);
-  Training training(sweep.spec, sweep.configurations, device, record.seed, options.training.threads,
-                    options.training.tile);
-  const RunInfo info = run_info(sweep.spec, sweep.configurations, training, device, record.seed);
-  for (const auto& difference : differences(record, info)) options.training.note("Note: " + difference);
-  if (!is_same_data(record, info)) {
-    throw DataError(options.directory + ": the data is not what the sweep was trained on (then: " +
-                    record.data_fingerprint + "; now: " + info.data_fingerprint +
-                    "), so the model cannot be built as it was; bring the data back");
+  RecordedTraining again(record, options.training);
+  for (const auto& difference : again.differences) options.training.note("Note: " + difference);
+  if (!again.data_difference.empty()) {
+    throw DataError(options.directory + ": " + again.data_difference +
+                    ", so the model cannot be built as it was; bring the data back");
   }
-  bring_weights(record, trial, interval, training, options.training);
+  bring_weights(record, trial, interval, again.training, options.training);
   for (const ExploitRecord& exploit : trial.exploits) {
-    if (exploit.interval < interval) sweep.configurations.replace(trial.number, exploit.draws);
+    if (exploit.interval < interval) again.sweep.configurations.replace(trial.number, exploit.draws);
   }
   const double metric = load_reports(record.directory).at(trial.number).at(static_cast<size_t>(interval - 1));
-  training.export_kept(sweep.spec, sweep.configurations, trial.number, options.output, options.file_format,
-                       metric);
+  again.training.export_kept(again.sweep.spec, again.sweep.configurations, trial.number, options.output,
+                             options.file_format, metric);
   options.training.note("Trial " + std::to_string(trial.number) + " after interval " + std::to_string(interval) +
                         ", " + record.primary_metric + " " + format_number(metric) + ": " + options.output);
 }

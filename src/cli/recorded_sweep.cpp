@@ -66,14 +66,7 @@ std::string sweep_file_difference(const SweepRecord& record) {
          "; what was run is used";
 }
 
-}  // namespace
-
-RecordedSweep::RecordedSweep(const SweepRecord& record, const std::vector<Override>& overrides)
-    : spec(parse_sweep(record.spec_text, record.spec_file, overrides)), configurations(sample_again(record, spec)) {
-  spec.sampling.seed = record.seed;
-}
-
-std::vector<std::string> differences(const SweepRecord& record, const RunInfo& now) {
+std::vector<std::string> find_differences(const SweepRecord& record, const RunInfo& now) {
   std::vector<std::string> out;
   if (std::string file = sweep_file_difference(record); !file.empty()) out.push_back(std::move(file));
   const auto compare = [&](const char* what, const std::string& then, const std::string& is) {
@@ -87,8 +80,28 @@ std::vector<std::string> differences(const SweepRecord& record, const RunInfo& n
   return out;
 }
 
-bool is_same_data(const SweepRecord& record, const RunInfo& now) {
-  return record.data_fingerprint.empty() || record.data_fingerprint == now.data_fingerprint;
+Device device_of(const std::string& text) {
+  std::string ignored;
+  return choose_device(text, ignored);
+}
+
+}  // namespace
+
+RecordedSweep::RecordedSweep(const SweepRecord& record, const std::vector<Override>& overrides)
+    : spec(parse_sweep(record.spec_text, record.spec_file, overrides)), configurations(sample_again(record, spec)) {
+  spec.sampling.seed = record.seed;
+}
+
+RecordedTraining::RecordedTraining(const SweepRecord& record, const SweepRunOptions& options,
+                                   const std::vector<Override>& overrides)
+    : sweep(record, overrides),
+      device(device_of(options.device.empty() ? record.device : options.device)),
+      training(sweep.spec, sweep.configurations, device, record.seed, options.threads, options.tile),
+      info(run_info(sweep.spec, sweep.configurations, training, device, record.seed)),
+      differences(find_differences(record, info)) {
+  if (record.data_fingerprint.empty() || record.data_fingerprint == info.data_fingerprint) return;
+  data_difference = "the data is not what the sweep was started with (then: " + record.data_fingerprint +
+                    "; now: " + info.data_fingerprint + ")";
 }
 
 }  // namespace lockstep::cli

@@ -6,6 +6,8 @@
 #include <lockstep/configurations.h>
 #include <lockstep/sweep_spec.h>
 
+#include "cli/sweep_run.h"
+#include "cli/training.h"
 #include "store/journal.h"
 #include "store/results.h"
 
@@ -20,9 +22,19 @@ struct RecordedSweep {
   explicit RecordedSweep(const SweepRecord& record, const std::vector<Override>& overrides = {});
 };
 
-/// What is not as it was recorded, a sentence each: the sweep file, versions, the device. Data is not among them.
-std::vector<std::string> differences(const SweepRecord& record, const RunInfo& now);
-/// Whether this is the data that the record was trained on, as far as the record says.
-bool is_same_data(const SweepRecord& record, const RunInfo& now);
+/// A record's sweep, ready to be trained on the device that the options name, or else on the recorded one.
+struct RecordedTraining {
+  RecordedSweep sweep;
+  Device device;
+  Training training;
+  RunInfo info;  ///< of now
+  /// What is not as it was recorded, a sentence each: the sweep file, versions, the device; and the data, which is "" here
+  /// when it is the same, as far as the record says.
+  std::vector<std::string> differences;
+  std::string data_difference;
+
+  RecordedTraining(const SweepRecord& record, const SweepRunOptions& options,
+                   const std::vector<Override>& overrides = {});
+};
 
 }  // namespace lockstep::cli

@@ -1,4 +1,4 @@
-#include <bit>
+#include <algorithm>
 #include <cmath>
 #include <memory>
 
@@ -70,7 +70,7 @@ std::string json_of(const TrialRecord& trial, const std::vector<Comparison>& int
   return json_text(out) + "\n";
 }
 
-void replay(ReplayOptions options) {
+void replay(const ReplayOptions& options) {
   const SweepRecord record = load_results(options.directory);
   const TrialRecord& trial = find_trial(record, options.best ? "best" : options.trial);
   if (trial.n_intervals == 0) {
@@ -78,22 +78,13 @@ void replay(ReplayOptions options) {
                      " has reported nothing so far, so there is nothing to compare with");
   }
   const std::vector<double> recorded = load_reports(options.directory).at(trial.number);
-  const RecordedSweep sweep(record);
-  if (options.training.device.empty()) options.training.device = record.device;
-  std::string why;
-  const Device device = choose_device(options.training.device, why);
-  Training training(sweep.spec, sweep.configurations, device, record.seed, options.training.threads,
-                    options.training.tile);
-  const RunInfo info = run_info(sweep.spec, sweep.configurations, training, device, record.seed);
-  std::vector<std::string> notes = differences(record, info);
-  if (!is_same_data(record, info)) {
-    notes.push_back("the data is not what the sweep was trained on (then: " + record.data_fingerprint +
-                    "; now: " + info.data_fingerprint + ")");
-  }
+  RecordedTraining again(record, options.training);
+  std::vector<std::string> notes = again.differences;
+  if (!again.data_difference.empty()) notes.push_back(again.data_difference);
   for (const auto& note : notes) options.training.note("Note: " + note);
 
   const auto n = std::min(trial.n_intervals, static_cast<int64_t>(recorded.size()));
-  const std::vector<double> replayed = train_again(record, training, trial, n);
+  const std::vector<double> replayed = train_again(record, again.training, trial, n);
   std::vector<Comparison> intervals;
   for (size_t i = 0; i < replayed.size(); ++i) {
     intervals.push_back({static_cast<int64_t>(i) + 1, recorded[i], replayed[i]});

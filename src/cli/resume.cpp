@@ -14,7 +14,7 @@ struct ResumeOptions {
   SweepRunOptions training;
 };
 
-void resume(ResumeOptions options) {
+void resume(const ResumeOptions& options) {
   const SweepRecord record = load_results(options.directory);
   const auto note = [&](const std::string& text) { options.training.note(text); };
   if (record.end == RecordedEnd::kCompleted) {
@@ -28,25 +28,18 @@ void resume(ResumeOptions options) {
     throw InputError({}, "limits.timeout", "has ended this sweep, and would end it again at once",
                      "give a longer one, for all of the sweep: --timeout SECONDS");
   }
-  const RecordedSweep sweep(record, overrides);
-  if (options.training.device.empty()) options.training.device = record.device;
-  std::string why;
-  const Device device = choose_device(options.training.device, why);
-  note("Device: " + device.to_string() + (why.empty() ? "" : " (" + why + ")"));
-  Training training(sweep.spec, sweep.configurations, device, record.seed, options.training.threads,
-                    options.training.tile);
-  const RunInfo info = run_info(sweep.spec, sweep.configurations, training, device, record.seed);
-  for (const auto& difference : differences(record, info)) note("Note: " + difference);
-  if (!is_same_data(record, info)) {
-    throw DataError(options.directory + ": the data is not what the sweep was started with (then: " +
-                    record.data_fingerprint + "; now: " + info.data_fingerprint +
-                    "), and half a sweep on other data means nothing; bring the data back, or run the sweep again");
+  RecordedTraining again(record, options.training, overrides);
+  note("Device: " + again.device.to_string());
+  for (const auto& difference : again.differences) note("Note: " + difference);
+  if (!again.data_difference.empty()) {
+    throw DataError(options.directory + ": " + again.data_difference +
+                    ", and half a sweep on other data means nothing; bring the data back, or run the sweep again");
   }
   StoredPast past(record);
   note(past.n_ticks() == 0 ? "Without a checkpoint: from the start"
                            : "From the checkpoint after interval " + std::to_string(past.n_ticks()) + " of the sweep");
-  train_sweep(sweep.spec, sweep.configurations, training, info, options.directory, JournalMode::kResume,
-              options.training, &past);
+  train_sweep(again.sweep.spec, again.sweep.configurations, again.training, again.info, options.directory,
+              JournalMode::kResume, options.training, &past);
 }
 
 }  // namespace
