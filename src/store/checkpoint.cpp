@@ -50,6 +50,7 @@ CheckpointHeader parse_header(const std::string& text) {
 }
 
 uint32_t checksum(uint32_t sum, const void* data, size_t size_bytes) {
+  if (size_bytes == 0) return sum;  // zlib starts anew where nothing comes from nowhere
   return static_cast<uint32_t>(crc32_z(sum, static_cast<const Bytef*>(data), size_bytes));
 }
 

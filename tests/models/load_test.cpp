@@ -75,10 +75,7 @@ std::string npy(const std::string& shape, const std::vector<double>& values) {
   std::string header = "{'descr': '<f8', 'fortran_order': False, 'shape': " + shape + ", }\n";
   std::string out = "\x93NUMPY";
   out += std::string{'\x01', '\0', static_cast<char>(header.size()), '\0'} + header;
-  const size_t begin = out.size();
-  out.resize(begin + values.size() * sizeof(double));
-  std::memcpy(out.data() + begin, values.data(), values.size() * sizeof(double));
-  return out;
+  return out.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(double));
 }
 
 TEST(LoadData, ReadsNpyFiles) {

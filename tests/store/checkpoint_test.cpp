@@ -58,6 +58,23 @@ TEST(Checkpoint, ReadsBackWhatWasWritten) {
   EXPECT_EQ(bytes_of(checkpoint->saved(), 1000), bytes) << "read from its beginning again";
 }
 
+/// An empty array, whose data is nowhere, between others.
+class EmptyPartExecutor : public FakeExecutor {
+ public:
+  EmptyPartExecutor() : FakeExecutor(Curves{}) {}
+  void save(const ByteSink& sink) const override {
+    sink("ab", 2);
+    sink(nullptr, 0);
+    sink("cd", 2);
+  }
+};
+
+TEST(Checkpoint, TakesEmptyParts) {
+  const TemporaryFolder folder;
+  CheckpointWriter(folder.path(), kHeader, EmptyPartExecutor()).commit();
+  EXPECT_EQ(bytes_of(Checkpoint::open(folder.path())->saved(), 4), "abcd");
+}
+
 TEST(Checkpoint, GivesNoMoreThanWasSaved) {
   const TemporaryFolder folder;
   CheckpointWriter(folder.path(), kHeader, BulkExecutor(10)).commit();

@@ -1,6 +1,6 @@
 // Executors that go on from what another saved, at any interval and in another grouping: their trials report the same, bit for bit.
+#include <algorithm>
 #include <cmath>
-#include <cstring>
 
 #include <gtest/gtest.h>
 
@@ -52,7 +52,7 @@ class Restore : public ::testing::Test {
   static ByteSource source_of(const std::string& bytes) {
     return [&bytes, at = size_t{0}](void* data, size_t size) mutable {
       if (at + size > bytes.size()) throw OutputError("it ends too early");
-      std::memcpy(data, bytes.data() + at, size);
+      std::copy_n(bytes.data() + at, size, static_cast<char*>(data));
       at += size;
     };
   }
