@@ -21,8 +21,9 @@ struct ExportModelOptions {
 
 /// Brings the weights that the trial had after `interval` into the executor: from the checkpoint where it keeps them, or
 /// else by training the trial again.
-void bring_weights(const SweepRecord& record, const TrialRecord& trial, int64_t interval, Training& training,
-                   const SweepRunOptions& options) {
+/// @param recorded the trial's metric then
+void bring_weights(const SweepRecord& record, const TrialRecord& trial, int64_t interval, double recorded,
+                   Training& training, const SweepRunOptions& options) {
   if (const auto checkpoint = Checkpoint::open(record.directory)) {
     const BestTrial& kept = checkpoint->header().kept;
     if (kept.trial == trial.number && kept.interval == interval) {
@@ -33,7 +34,6 @@ void bring_weights(const SweepRecord& record, const TrialRecord& trial, int64_t 
   options.note("Training trial " + std::to_string(trial.number) + " again for " + std::to_string(interval) +
                (interval == 1 ? " interval" : " intervals") + ": its weights were not kept");
   const auto replayed = train_again(record, training, trial, interval);
-  const double recorded = load_reports(record.directory).at(trial.number).at(static_cast<size_t>(interval - 1));
   if (recorded != replayed.back()) {
     options.note("Note: " + record.primary_metric + " was " + format_number(recorded) + " and is " +
                  format_number(replayed.back()) + "; `lockstep replay` says more");
@@ -57,11 +57,11 @@ void export_model(const ExportModelOptions& options) {
     throw DataError(options.directory + ": " + again.data_difference +
                     ", so the model cannot be built as it was; bring the data back");
   }
-  bring_weights(record, trial, interval, again.training, options.training);
+  const double metric = load_reports(record.directory).at(trial.number).at(static_cast<size_t>(interval - 1));
+  bring_weights(record, trial, interval, metric, again.training, options.training);
   for (const ExploitRecord& exploit : trial.exploits) {
     if (exploit.interval < interval) again.sweep.configurations.replace(trial.number, exploit.draws);
   }
-  const double metric = load_reports(record.directory).at(trial.number).at(static_cast<size_t>(interval - 1));
   again.training.export_kept(again.sweep.spec, again.sweep.configurations, trial.number, options.output,
                              options.file_format, metric);
   options.training.note("Trial " + std::to_string(trial.number) + " after interval " + std::to_string(interval) +

@@ -71,8 +71,7 @@ CheckpointWriter::CheckpointWriter(const std::string& directory, const Checkpoin
   sink(&size, sizeof size);
   sink(text.data(), text.size());
   executor.save(sink);
-  const uint32_t all = sum;
-  file_.write(&all, sizeof all);
+  file_.write(&sum, sizeof sum);
   file_.sync();
 }
 
@@ -97,7 +96,7 @@ Checkpoint::Checkpoint(std::string path) : path_(std::move(path)) {
       refuse("is of version " + std::to_string(version) + ", and this one reads version " + std::to_string(kVersion));
     }
     read(&size, sizeof size);
-    if (size < 0 || size > std::min(kLargestHeader, content_end_ - at_)) refuse("is damaged");
+    if (size < 0 || size > std::min(kLargestHeader, readable_end_ - at_)) refuse("is damaged");
     std::string text(static_cast<size_t>(size), '\0');
     read(text.data(), text.size());
     header_ = parse_header(text);
@@ -118,18 +117,18 @@ void Checkpoint::check_sum() {
   struct stat status {};
   if (fstat(descriptor_, &status) != 0) refuse(std::string("cannot be read: ") + std::strerror(errno));
   uint32_t stored = 0, sum = 0;
-  content_end_ = static_cast<int64_t>(status.st_size) - static_cast<int64_t>(sizeof stored);
-  if (content_end_ < 0) refuse("is damaged");
+  readable_end_ = static_cast<int64_t>(status.st_size);
+  const int64_t content_end = readable_end_ - static_cast<int64_t>(sizeof stored);
+  if (content_end < 0) refuse("is damaged");
   std::vector<char> chunk(kChunk);
-  while (at_ < content_end_) {
-    const size_t n = std::min(chunk.size(), static_cast<size_t>(content_end_ - at_));
+  while (at_ < content_end) {
+    const size_t n = std::min(chunk.size(), static_cast<size_t>(content_end - at_));
     read(chunk.data(), n);
     sum = checksum(sum, chunk.data(), n);
   }
-  content_end_ += static_cast<int64_t>(sizeof stored);
   read(&stored, sizeof stored);
-  content_end_ -= static_cast<int64_t>(sizeof stored);
   if (stored != sum) refuse("is damaged");
+  readable_end_ = content_end;
   at_ = 0;
 }
 
@@ -139,7 +138,7 @@ ByteSource Checkpoint::saved() {
 }
 
 void Checkpoint::read(void* data, size_t size_bytes) {
-  if (static_cast<int64_t>(size_bytes) > content_end_ - at_) refuse("ends too early");
+  if (static_cast<int64_t>(size_bytes) > readable_end_ - at_) refuse("ends too early");
   auto* bytes = static_cast<char*>(data);
   for (size_t done = 0; done < size_bytes;) {
     const ssize_t n = pread(descriptor_, bytes + done, size_bytes - done, at_ + static_cast<off_t>(done));

@@ -50,7 +50,7 @@ class Checkpoint {
 
   std::string path_;
   int descriptor_ = -1;
-  int64_t content_end_ = 0;   ///< where the checksum stands
+  int64_t readable_end_ = 0;  ///< where the checksum stands, once it is checked
   int64_t saved_begin_ = 0;
   int64_t at_ = 0;
   CheckpointHeader header_;

@@ -10,7 +10,6 @@
 #include <unordered_map>
 
 #include <lockstep/error.h>
-#include <lockstep/torch/trial_scope.h>
 
 #include "torch/cohorts.h"
 #include "torch/device_context.h"
