@@ -23,6 +23,9 @@ void compact_rows(const Context&, const uint8_t* keep, int64_t n_rows, const Row
 void copy_rows(const Context&, const RowMatrix* targets, const RowMatrix* sources, int64_t n_matrices,
                const int64_t* from, const int64_t* to, int64_t n);
 void reduce_metric(const Context&, const MetricValues& values, double* sums);
+void softmax(const Context&, const SoftmaxRows&);
+void softmax_backward(const Context&, const SoftmaxRows&);
+void cross_entropy(const Context&, const CrossEntropy&);
 void sgd_update(const Context&, const SgdUpdate&);
 void adam_update(const Context&, const AdamUpdate&);
 

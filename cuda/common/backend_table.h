@@ -79,6 +79,9 @@ inline Backend make_backend(const Runtime& runtime) {
   backend.compact_rows = &Entry<&compact_rows>::call;
   backend.copy_rows = &Entry<&copy_rows>::call;
   backend.reduce_metric = &Entry<&reduce_metric>::call;
+  backend.softmax = &Entry<&softmax>::call;
+  backend.softmax_backward = &Entry<&softmax_backward>::call;
+  backend.cross_entropy = &Entry<&cross_entropy>::call;
   backend.sgd_update = &Entry<&sgd_update>::call;
   backend.adam_update = &Entry<&adam_update>::call;
   return backend;

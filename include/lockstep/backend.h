@@ -133,6 +133,31 @@ struct MetricValues {
   int64_t row_stride = 0;
 };
 
+/// Rows for softmax, and for its way back. All in the context's device memory, contiguous.
+inline constexpr int64_t kMaxSoftmaxColumns = 64;
+struct SoftmaxRows {
+  const float* input = nullptr;  ///< [n_rows, n_columns]; on the way back the gradient of `output`
+  float* output = nullptr;       ///< as input; on the way back what the way there gave
+  float* gradient = nullptr;     ///< on the way back: of what was the input
+  int64_t n_rows = 0;
+  int64_t n_columns = 0;         ///< at most kMaxSoftmaxColumns
+  bool log = false;              ///< log_softmax
+};
+
+/// Cross entropy of each trial's scores with class indices. In the context's device memory, contiguous.
+struct CrossEntropy {
+  const float* scores = nullptr;     ///< [n_trials, n_examples, n_classes], not normalised
+  const int64_t* targets = nullptr;  ///< [n_trials, n_examples], or [n_examples] shared by all trials
+  int64_t target_stride = 0;         ///< 0: shared
+  int64_t n_trials = 0;
+  int64_t n_examples = 0;
+  int64_t n_classes = 0;             ///< at most kMaxSoftmaxColumns
+  int64_t ignored_target = -100;     ///< examples that do not count
+  bool mean = true;                  ///< over the examples that count; else the sum
+  float* losses = nullptr;           ///< [n_trials]; NaN where a target is no class
+  float* gradients = nullptr;        ///< of the losses by the scores; null: not wanted
+};
+
 /// The device algorithms of one backend: the only seam between them and the rest. Every entry works in the order of
 /// `context.stream`, does not synchronise unless it says so, and is deterministic. Failures throw DeviceError.
 struct Backend {
@@ -196,6 +221,13 @@ struct Backend {
   /// Adds the sum of each row of `values`, in double, to `sums` [n_rows] in device memory. The order of the additions
   /// hangs on n_columns alone, so that a trial's sum does not depend on its company.
   void (*reduce_metric)(const Context&, const MetricValues& values, double* sums);
+
+  /// Softmax and log_softmax of short rows, and the gradient. Equal bit for bit on every backend, and a row's bits depend
+  /// on that row alone.
+  void (*softmax)(const Context&, const SoftmaxRows&);
+  void (*softmax_backward)(const Context&, const SoftmaxRows&);
+  /// Cross entropy, and its gradient in the same pass; likewise.
+  void (*cross_entropy)(const Context&, const CrossEntropy&);
 
   void (*sgd_update)(const Context&, const SgdUpdate&);
   void (*adam_update)(const Context&, const AdamUpdate&);

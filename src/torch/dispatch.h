@@ -10,6 +10,7 @@ void register_row_kernels();
 void register_attention();
 void register_batch_norm();
 void register_convolution();
+void register_cross_entropy();
 void register_decompositions();
 void register_embedding_bag();
 void register_matmul();

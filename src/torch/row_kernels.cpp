@@ -7,6 +7,7 @@
 #include <torch/library.h>
 #include <torch/types.h>
 
+#include "torch/device_context.h"
 #include "torch/dispatch.h"
 #include "torch/trial_products.h"
 
@@ -111,6 +112,55 @@ Tensor baddbmm_by_row(const Tensor& self, const Tensor& a, const Tensor& b, cons
   return out.add_(beta.equal(1) ? self : self.mul(beta));
 }
 
+/// Whether softmax of `x` is our own. `other_type`: the result is to be of another type.
+bool is_short_softmax(const Tensor& x, int64_t dim, bool other_type) {
+  return n_rows_here > 0 && !other_type && x.scalar_type() == torch::kFloat && x.numel() > 0 && x.dim() > 0 &&
+         (dim == -1 || dim == x.dim() - 1) && x.size(-1) <= kMaxSoftmaxColumns;
+}
+
+Tensor short_softmax(const Tensor& x, bool log) {
+  const Tensor input = x.contiguous();
+  Tensor out = at::empty(x.sizes(), x.options());
+  const int64_t n = x.size(-1);
+  backend_of(x.device()).softmax(device_context(x.device(), 0),
+                                 {input.const_data_ptr<float>(), out.mutable_data_ptr<float>(), nullptr, x.numel() / n,
+                                  n, log});
+  return out;
+}
+
+Tensor short_softmax_backward(const Tensor& gradient, const Tensor& output, bool log) {
+  const Tensor given = gradient.contiguous(), results = output.contiguous();
+  Tensor out = at::empty(output.sizes(), output.options());
+  const int64_t n = output.size(-1);
+  backend_of(output.device())
+      .softmax_backward(device_context(output.device(), 0),
+                        {given.const_data_ptr<float>(), const_cast<float*>(results.const_data_ptr<float>()),
+                         out.mutable_data_ptr<float>(), output.numel() / n, n, log});
+  return out;
+}
+
+Tensor softmax_by_row(const Tensor& x, int64_t dim, bool half_to_float) {
+  const c10::impl::ExcludeDispatchKeyGuard below(kKey);
+  return is_short_softmax(x, dim, half_to_float) ? short_softmax(x, false) : at::_softmax(x, dim, half_to_float);
+}
+
+Tensor log_softmax_by_row(const Tensor& x, int64_t dim, bool half_to_float) {
+  const c10::impl::ExcludeDispatchKeyGuard below(kKey);
+  return is_short_softmax(x, dim, half_to_float) ? short_softmax(x, true) : at::_log_softmax(x, dim, half_to_float);
+}
+
+Tensor softmax_backward_by_row(const Tensor& gradient, const Tensor& output, int64_t dim, at::ScalarType type) {
+  const c10::impl::ExcludeDispatchKeyGuard below(kKey);
+  if (is_short_softmax(output, dim, type != torch::kFloat)) return short_softmax_backward(gradient, output, false);
+  return at::_softmax_backward_data(gradient, output, dim, type);
+}
+
+Tensor log_softmax_backward_by_row(const Tensor& gradient, const Tensor& output, int64_t dim, at::ScalarType type) {
+  const c10::impl::ExcludeDispatchKeyGuard below(kKey);
+  if (is_short_softmax(output, dim, type != torch::kFloat)) return short_softmax_backward(gradient, output, true);
+  return at::_log_softmax_backward_data(gradient, output, dim, type);
+}
+
 }  // namespace
 
 RowKernels::RowKernels(int64_t n_rows) : before_(n_rows_here), include_(kKey) { n_rows_here = n_rows; }
@@ -131,6 +181,10 @@ void register_row_kernels() {
   }
   library->impl("bmm", bmm_by_row);
   library->impl("baddbmm", baddbmm_by_row);
+  library->impl("_softmax", softmax_by_row);
+  library->impl("_log_softmax", log_softmax_by_row);
+  library->impl("_softmax_backward_data", softmax_backward_by_row);
+  library->impl("_log_softmax_backward_data", log_softmax_backward_by_row);
 }
 
 }  // namespace lockstep

@@ -1,5 +1,6 @@
 #include "torch/trial_products.h"
 
+#include <algorithm>
 #include <vector>
 
 #include <ATen/native/CPUBlas.h>
@@ -11,9 +12,9 @@ namespace {
 
 using torch::Tensor;
 
-/// c [m, n] = a [m, k] b [k, n], all contiguous.
-void multiply(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c) {
-  at::native::cpublas::brgemm(m, n, k, k, n, n, /*add_C=*/false, a, b, c, /*is_vnni=*/false);
+/// c [m, n] = a [m, k] b [k, n], plus what c holds if `add`; all contiguous.
+void multiply(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c, bool add = false) {
+  at::native::cpublas::brgemm(m, n, k, k, n, n, add, a, b, c, /*is_vnni=*/false);
 }
 
 /// Whether this LibTorch has micro-kernels for this processor. It does not say; it throws.
@@ -64,7 +65,7 @@ class Matrices {
 
 /// This thread's scratch memory: products want an operand transposed, for as long as one product takes.
 float* scratch(size_t which, int64_t size) {
-  static thread_local std::vector<float> buffers[2];
+  static thread_local std::vector<float> buffers[3];
   if (buffers[which].size() < static_cast<size_t>(size)) buffers[which].resize(static_cast<size_t>(size));
   return buffers[which].data();
 }
@@ -81,7 +82,22 @@ Tensor times_transposed(const Tensor& a, const Tensor& b, const Tensor& bias) {
   const Tensor biases = bias.defined() ? bias.contiguous() : bias;
   Tensor out = at::empty({n_trials, n_rows, n_columns}, a.options());
   float* out_data = out.mutable_data_ptr<float>();
-  // Its transpose is b a^T: so a and the result are transposed, which hold a minibatch, and not b, the larger matrix of weights.
+  // b has to be transposed, or a and the result: the transpose of the product is b a^T. Whichever is less.
+  if (n_columns * n_inner <= n_rows * (as.shared() ? n_columns : n_columns + n_inner)) {
+    float* b_columns = scratch(0, n_columns * n_inner);
+    for (int64_t t = 0; t < n_trials; ++t) {
+      float* out_rows = out_data + t * n_rows * n_columns;
+      if (t == 0 || !bs.shared()) transpose(n_columns, n_inner, bs[t], b_columns);
+      if (biases.defined()) {
+        const float* added = biases.const_data_ptr<float>() + t * n_columns;
+        for (int64_t row = 0; row < n_rows; ++row) {
+          for (int64_t i = 0; i < n_columns; ++i) out_rows[row * n_columns + i] = added[i];
+        }
+      }
+      multiply(n_rows, n_columns, n_inner, as[t], b_columns, out_rows, biases.defined());
+    }
+    return out;
+  }
   float* a_columns = scratch(0, n_inner * n_rows);
   float* out_columns = scratch(1, n_columns * n_rows);
   for (int64_t t = 0; t < n_trials; ++t) {
@@ -89,6 +105,75 @@ Tensor times_transposed(const Tensor& a, const Tensor& b, const Tensor& bias) {
     multiply(n_columns, n_rows, n_inner, bs[t], a_columns, out_columns);
     transpose(n_columns, n_rows, out_columns, out_data + t * n_rows * n_columns,
               biases.defined() ? biases.const_data_ptr<float>() + t * n_columns : nullptr);
+  }
+  return out;
+}
+
+namespace {
+
+/// Where the result of relu was 0, so is the gradient. (A NaN is not 0: as LibTorch has it.)
+void mask(const float* gradient, const float* rectified, float* out, int64_t size) {
+  for (int64_t i = 0; i < size; ++i) out[i] = rectified[i] <= 0.0f ? 0.0f : gradient[i];
+}
+
+/// The sum over rows of some columns, in blocks of rows, which bound its rounding errors.
+template <int64_t n_columns>
+void sum_rows_of_columns(const float* rows, int64_t n_rows, int64_t row_stride, float* out) {
+  constexpr int64_t kBlock = 64;
+  float sum[n_columns] = {};
+  for (int64_t begin = 0; begin < n_rows; begin += kBlock) {
+    float block_sum[n_columns] = {};  // in registers
+    for (int64_t row = begin; row < std::min(begin + kBlock, n_rows); ++row) {
+      for (int64_t i = 0; i < n_columns; ++i) block_sum[i] += rows[row * row_stride + i];
+    }
+    for (int64_t i = 0; i < n_columns; ++i) sum[i] += block_sum[i];
+  }
+  std::copy_n(sum, n_columns, out);
+}
+
+/// The sum over rows [n_rows, n_columns] of each column.
+void sum_rows(const float* rows, int64_t n_rows, int64_t n_columns, float* out) {
+  int64_t column = 0;
+  for (; column + 64 <= n_columns; column += 64) sum_rows_of_columns<64>(rows + column, n_rows, n_columns, out + column);
+  for (; column + 16 <= n_columns; column += 16) sum_rows_of_columns<16>(rows + column, n_rows, n_columns, out + column);
+  for (; column < n_columns; ++column) sum_rows_of_columns<1>(rows + column, n_rows, n_columns, out + column);
+}
+
+}  // namespace
+
+LinearGradients linear_backward(const Tensor& gradient, const Tensor& x, const Tensor& weight, const Tensor& rectified,
+                                bool want_input, bool want_weight, bool want_bias) {
+  const int64_t n_trials = gradient.size(0), n_rows = gradient.size(1), n_out = gradient.size(2), n_in = x.size(-1);
+  LinearGradients out;
+  if (!fits_micro_kernels(gradient, x) || !fits_micro_kernels(gradient, weight)) {
+    const Tensor masked = rectified.defined() ? at::threshold_backward(gradient, rectified, 0) : gradient;
+    if (want_input) out.input = times(masked, weight);
+    if (want_weight) out.weight = transposed_times(masked, x);
+    if (want_bias) out.bias = masked.sum(1);
+    return out;
+  }
+  const Matrices gradients(gradient), xs(x), weights(weight);
+  const Tensor results = rectified.defined() ? rectified.contiguous() : rectified;
+  const int64_t size = n_rows * n_out;
+  if (want_input) out.input = at::empty({n_trials, n_rows, n_in}, gradient.options());
+  if (want_weight) out.weight = at::empty({n_trials, n_out, n_in}, gradient.options());
+  if (want_bias) out.bias = at::empty({n_trials, n_out}, gradient.options());
+  float* masked = results.defined() ? scratch(0, size) : nullptr;
+  float* columns = want_weight ? scratch(1, size) : nullptr;
+  for (int64_t t = 0; t < n_trials; ++t) {
+    const float* rows = gradients[t];
+    if (results.defined()) {
+      mask(rows, results.const_data_ptr<float>() + t * size, masked, size);
+      rows = masked;
+    }
+    if (want_bias) sum_rows(rows, n_rows, n_out, out.bias.mutable_data_ptr<float>() + t * n_out);
+    if (want_weight) {
+      transpose(n_rows, n_out, rows, columns);
+      multiply(n_out, n_in, n_rows, columns, xs[t], out.weight.mutable_data_ptr<float>() + t * n_out * n_in);
+    }
+    if (want_input) {
+      multiply(n_rows, n_in, n_out, rows, weights[t], out.input.mutable_data_ptr<float>() + t * n_rows * n_in);
+    }
   }
   return out;
 }

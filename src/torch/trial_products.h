@@ -11,6 +11,17 @@ namespace lockstep {
 
 /// a b^T, plus `bias` [T, rows of b] to every row where it is defined: what a linear layer computes.
 torch::Tensor times_transposed(const torch::Tensor& a, const torch::Tensor& b, const torch::Tensor& bias = {});
+/// The gradients of a linear layer of each trial: y = x weight^T + bias, or relu(y).
+struct LinearGradients {
+  torch::Tensor input;   ///< [T, rows, in]
+  torch::Tensor weight;  ///< [T, out, in]
+  torch::Tensor bias;    ///< [T, out]
+};
+/// Those that are wanted, from the gradient of the result, [T, rows, out]. In one go over the trials, so that what belongs to a
+/// trial is still in the cache when it is needed again.
+/// @param rectified what relu gave, where the layer ends in one; else undefined
+LinearGradients linear_backward(const torch::Tensor& gradient, const torch::Tensor& x, const torch::Tensor& weight,
+                                const torch::Tensor& rectified, bool want_input, bool want_weight, bool want_bias);
 /// a b.
 torch::Tensor times(const torch::Tensor& a, const torch::Tensor& b);
 /// a^T b.

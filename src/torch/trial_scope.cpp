@@ -51,6 +51,7 @@ void register_kernels_once() {
     register_attention();
     register_batch_norm();
     register_convolution();
+    register_cross_entropy();
     register_decompositions();
     register_embedding_bag();
     register_matmul();

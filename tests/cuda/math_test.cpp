@@ -6,6 +6,8 @@
 
 #include <algorithm>
 #include <cmath>
+#include <cstring>
+#include <iostream>
 #include <limits>
 #include <random>
 
@@ -69,6 +71,39 @@ TEST(Exp, GivesTheLimits) {
   EXPECT_EQ(exp_ieee(1e300), infinity);
   EXPECT_EQ(exp_ieee(-1e300), 0);
   EXPECT_TRUE(std::isnan(exp_ieee(std::nan(""))));
+}
+
+TEST(ExpFloat, StaysWithinItsBound) {
+  double worst = 0;
+  for (uint32_t bits = 0; bits < 0x43000000u; bits += 37) {  // to 128, and to -128 with the sign
+    for (const uint32_t sign : {0u, 0x80000000u}) {
+      const uint32_t with_sign = bits | sign;
+      float x;
+      std::memcpy(&x, &with_sign, sizeof x);
+      const double exact = exp_ieee(x);
+      if (!(exact < 0x1.ffffffp127)) {
+        ASSERT_EQ(exp_float(x), std::numeric_limits<float>::infinity()) << x;
+        continue;
+      }
+      int exponent;
+      std::frexp(exact, &exponent);
+      const double ulp = std::ldexp(1.0, std::max(exponent - 24, -149));
+      worst = std::max(worst, std::abs(exp_float(x) - exact) / ulp);
+    }
+  }
+  EXPECT_LT(worst, kExpFloatUlp);
+  std::cout << "worst error " << worst << " ulp\n";
+}
+
+TEST(ExpFloat, GivesTheLimits) {
+  const float infinity = std::numeric_limits<float>::infinity();
+  EXPECT_EQ(exp_float(0), 1);
+  EXPECT_EQ(exp_float(infinity), infinity);
+  EXPECT_EQ(exp_float(-infinity), 0);
+  EXPECT_EQ(exp_float(1e30f), infinity);
+  EXPECT_EQ(exp_float(-1e30f), 0);
+  EXPECT_EQ(exp_float(-103.9f), std::numeric_limits<float>::denorm_min());
+  EXPECT_TRUE(std::isnan(exp_float(std::nanf(""))));
 }
 
 TEST(Log, StaysWithinItsBound) {

@@ -1,4 +1,4 @@
-// Our batching rules for mm and addmm against a loop over the trials: value, gradients, shared operands, and sizes that fill
+// Our batching rules for linear, relu behind it, mm and addmm against a loop over the trials: value, gradients, shared operands, and sizes that fill
 // no block of the kernels.
 
 #include <gtest/gtest.h>
@@ -92,6 +92,20 @@ TEST_P(MatmulRule, LinearLayerWithoutBiasOfSequencesEqualsLoop) {
   }
 }
 
+TEST_P(MatmulRule, ReluBehindALinearLayerEqualsLoop) {
+  const auto [n_batch, n_in, n_out] = GetParam();
+  for (const bool x_per_trial : {true, false}) {
+    expect_equals_loop({Operand(x_per_trial, {n_batch, n_in}), Operand(true, {n_out, n_in}), Operand(true, {n_out})},
+                       [](const auto& x) { return torch::relu(torch::nn::functional::linear(x[0], x[1], x[2])); });
+    // What the layer gave goes elsewhere too, and through a second relu.
+    expect_equals_loop({Operand(x_per_trial, {n_batch, n_in}), Operand(true, {n_out, n_in}), Operand(true, {n_out})},
+                       [](const auto& x) {
+                         const Tensor y = torch::nn::functional::linear(x[0], x[1], x[2]);
+                         return torch::relu(torch::relu(y)) + torch::relu(y) * y.sigmoid();
+                       });
+  }
+}
+
 TEST_P(MatmulRule, ProductEqualsLoop) {
   const auto [n_batch, n_in, n_out] = GetParam();
   for (const auto& [a, b] : {std::pair(true, true), std::pair(true, false), std::pair(false, true)}) {
@@ -124,14 +138,14 @@ INSTANTIATE_TEST_SUITE_P(Sizes, MatmulRule,
 TEST(MatmulRule, GradientOfGradientEqualsLoop) {
   torch::manual_seed(4);
   const auto penalty = [](const Tensor& x, const Tensor& weight) {
-    const auto y = torch::nn::functional::linear(x, weight).tanh().sum();
+    const auto y = torch::relu(torch::nn::functional::linear(x, weight)).tanh().sum();
     return torch::autograd::grad({y}, {x}, {}, true, true)[0].square().sum();
   };
   const Tensor x = torch::randn({kTrials, 5, 4}).requires_grad_(), weight = torch::randn({kTrials, 6, 4}).requires_grad_();
   Tensor y;
   {
     TrialScope scope(kTrials);
-    y = physical(torch::nn::functional::linear(scope.batched(x), scope.batched(weight)).tanh().sum());
+    y = physical(torch::relu(torch::nn::functional::linear(scope.batched(x), scope.batched(weight))).tanh().sum());
   }
   torch::autograd::grad({y.sum()}, {x}, {}, true, true)[0].square().sum().backward();
   for (int64_t t = 0; t < kTrials; ++t) {

@@ -2,6 +2,7 @@
 // weight gradient comes out transposed and is copied back, and adds the bias in a pass of its own. Here each trial's product is
 // computed by itself and written once, where it belongs.
 
+#include <ATen/CompositeImplicitAutogradFunctions.h>
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
@@ -33,20 +34,32 @@ struct ProductBackward : public torch::autograd::Node {
   }
 };
 
-/// Through a b^T + bias, where b is stored as it is read: a linear layer's weight [T, out, in].
+/// Through a b^T + bias, where b is stored as it is read: a linear layer's weight [T, out, in]; or through relu of that.
 struct TimesTransposedBackward : public ProductBackward {
+  Tensor rectified_;  ///< what relu gave; undefined without one
+
   variable_list apply(variable_list&& gradients) override {
     const Tensor a = a_.unpack(), b = b_.unpack();
-    const Tensor& gradient = gradients[0];
-    const bool differentiable = at::GradMode::is_enabled();  // a gradient of this gradient is wanted: LibTorch's ops have one
     variable_list out(3);
-    if (!gradient.defined()) return out;
-    if (task_should_compute_output(0)) out[0] = of_operand(differentiable ? at::matmul(gradient, b) : times(gradient, b), a);
-    if (task_should_compute_output(1)) {
-      out[1] = of_operand(differentiable ? at::matmul(gradient.transpose(1, 2), a) : transposed_times(gradient, a), b);
+    if (!gradients[0].defined()) return out;
+    const bool want_a = task_should_compute_output(0), want_b = task_should_compute_output(1);
+    if (at::GradMode::is_enabled()) {  // a gradient of this gradient is wanted: LibTorch's ops have one
+      const Tensor gradient = rectified_.defined() ? gradients[0] * rectified_.gt(0) : gradients[0];
+      if (want_a) out[0] = of_operand(at::matmul(gradient, b), a);
+      if (want_b) out[1] = of_operand(at::matmul(gradient.transpose(1, 2), a), b);
+      if (task_should_compute_output(2)) out[2] = gradient.sum(1);
+      return out;
     }
-    if (task_should_compute_output(2)) out[2] = gradient.sum(1);
+    const LinearGradients found =
+        linear_backward(gradients[0], a, b, rectified_, want_a, want_b, task_should_compute_output(2));
+    if (want_a) out[0] = of_operand(found.input, a);
+    if (want_b) out[1] = of_operand(found.weight, b);
+    out[2] = found.bias;
     return out;
+  }
+  void release_variables() override {
+    ProductBackward::release_variables();
+    rectified_.reset();
   }
   std::string name() const override { return "LockstepTimesTransposedBackward"; }
 };
@@ -137,15 +150,76 @@ Tensor addmm(const Tensor& self, const Tensor& a, const Tensor& b, const at::Sca
   return functorch::wrap_innermost(out);
 }
 
+/// x [..., in] of any number of dimensions.
+Tensor linear(const Tensor& input, const Tensor& weight, const std::optional<Tensor>& bias) {
+  const auto x = functorch::unwrap_innermost(input);
+  const auto w = functorch::unwrap_innermost(weight);
+  if ((!x && !w) || weight.dim() != 2) {  // only the bias is per trial; or a vector of weights
+    return at::compositeimplicitautograd::linear(input, weight, bias);
+  }
+  std::optional<Tensor> b;
+  if (bias && bias->defined()) b = functorch::unwrap_innermost(*bias);
+  Tensor out;
+  {
+    functorch::InsideRule inside;
+    const Tensor given = x.value_or(input), weights = w.value_or(weight);
+    auto sizes = given.sizes().vec();  // [T, ..., in], or without T where all trials share it
+    TORCH_CHECK(sizes.back() == weights.size(-1), "linear: input has ", sizes.back(), " features, but weight ", weight.sizes(),
+                " takes ", weights.size(-1));
+    const int64_t n_trials = x ? given.size(0) : weights.size(0);
+    const Tensor rows = x ? given.reshape({n_trials, -1, sizes.back()}) : given.reshape({-1, sizes.back()});
+    Tensor added;
+    if (b) {
+      added = *b;
+    } else if (bias && bias->defined()) {
+      added = bias->unsqueeze(0).expand({n_trials, -1});
+    }
+    out = linear_of_trials(rows, weights, added);
+    if (!x) sizes.insert(sizes.begin(), n_trials);
+    sizes.back() = weights.size(-2);
+    if (sizes.size() != 3) out = out.view(sizes);
+  }
+  return functorch::wrap_innermost(out);
+}
+
+/// Right behind a linear layer its way back joins that of the layer, whose own is still there for whatever else uses what the
+/// layer gave.
+Tensor relu(const Tensor& self) {
+  const Tensor x = *functorch::unwrap_innermost(self);
+  Tensor out;
+  {
+    functorch::InsideRule inside;
+    const auto* layer = dynamic_cast<TimesTransposedBackward*>(x.grad_fn().get());
+    if (layer == nullptr || layer->rectified_.defined() || !at::GradMode::is_enabled()) {
+      out = at::relu(x);
+    } else {
+      auto node = c10::make_intrusive<TimesTransposedBackward>();
+      for (const auto& edge : layer->next_edges()) node->add_next_edge(edge);
+      node->a_ = torch::autograd::SavedVariable(layer->a_.unpack(), false);
+      node->b_ = torch::autograd::SavedVariable(layer->b_.unpack(), false);
+      {
+        const at::AutoDispatchBelowADInplaceOrView below_autograd;
+        out = at::relu(x);
+      }
+      node->rectified_ = out.detach();
+      torch::autograd::set_history(out, node);
+    }
+  }
+  return functorch::wrap_innermost(out);
+}
+
 }  // namespace
 
 Tensor linear_of_trials(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return product(x, weight.transpose(-2, -1), bias);
+  return with_backward<TimesTransposedBackward>(x, weight, {x, weight, bias},
+                                                [&] { return times_transposed(x, weight, bias); });
 }
 
 void register_matmul() {
   functorch::register_rules([](torch::Library& library) {
+    library.impl("linear", linear);
     library.impl("mm", mm);
+    library.impl("relu", relu);
     library.impl("addmm", addmm);
   });
 }

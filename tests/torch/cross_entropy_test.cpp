@@ -1,4 +1,5 @@
-// Our batching rule for nll_loss against a loop over the trials: value, gradient, and every option.
+// Our batching rules for cross_entropy, and for nll_loss where it comes down to that, against a loop over the trials: value,
+// gradient, and every option.
 
 #include <gtest/gtest.h>
 
@@ -39,9 +40,9 @@ std::vector<Case> cases() {
   };
 }
 
-class NllLossRule : public ::testing::TestWithParam<Case> {};
+class CrossEntropyRule : public ::testing::TestWithParam<Case> {};
 
-TEST_P(NllLossRule, EqualsLoopOverTrials) {
+TEST_P(CrossEntropyRule, EqualsLoopOverTrials) {
   const Case& c = GetParam();
   auto batched_logits = c.logits.clone().requires_grad_();
   torch::Tensor loss;
@@ -60,10 +61,62 @@ TEST_P(NllLossRule, EqualsLoopOverTrials) {
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(Options, NllLossRule, ::testing::ValuesIn(cases()),
+INSTANTIATE_TEST_SUITE_P(Options, CrossEntropyRule, ::testing::ValuesIn(cases()),
                          [](const auto& info) { return info.param.name; });
 
-TEST(NllLossRule, IgnoredExampleOfInfiniteLossLeavesOthersFinite) {
+/// The same through LogSoftmax and NLLLoss.
+TEST_P(CrossEntropyRule, OfLogProbabilitiesEqualsLoopOverTrials) {
+  const Case& c = GetParam();
+  if (c.options.label_smoothing() != 0 || c.logits.dim() < 3) GTEST_SKIP() << "nll_loss knows no such case";
+  const auto options = F::NLLLossFuncOptions().weight(c.options.weight()).reduction(c.options.reduction());
+  const auto loss_of = [&](const torch::Tensor& logits, const torch::Tensor& target) {
+    return F::nll_loss(torch::log_softmax(logits, logits.dim() == 1 ? 0 : 1), target, options);
+  };
+  auto batched_logits = c.logits.clone().requires_grad_();
+  torch::Tensor loss;
+  {
+    TrialScope scope(c.logits.size(0));
+    loss = physical(loss_of(scope.batched(batched_logits), c.target_per_trial ? scope.batched(c.target) : c.target));
+  }
+  loss.sum().backward();
+  for (int64_t t = 0; t < c.logits.size(0); ++t) {
+    auto logits = c.logits[t].clone().requires_grad_();
+    const auto expected = loss_of(logits, c.target_per_trial ? c.target[t] : c.target);
+    expected.sum().backward();
+    EXPECT_TRUE(torch::allclose(loss[t], expected, 1e-5, 1e-6));
+    EXPECT_TRUE(torch::allclose(batched_logits.grad()[t], logits.grad(), 1e-5, 1e-6));
+  }
+}
+
+TEST(CrossEntropyRule, GradientOfGradientEqualsLoop) {
+  torch::manual_seed(6);
+  const auto target = torch::tensor({1, -100, 0, 2}, torch::kLong);
+  const auto penalty = [](const torch::Tensor& loss, const torch::Tensor& logits) {
+    return torch::autograd::grad({loss.sum()}, {logits}, {}, true, true)[0].square().sum();
+  };
+  const auto logits = torch::randn({3, 4, 3}).requires_grad_();
+  torch::Tensor loss;
+  {
+    TrialScope scope(3);
+    loss = physical(F::cross_entropy(scope.batched(logits), target));
+  }
+  penalty(loss, logits).backward();
+  for (int64_t t = 0; t < 3; ++t) {
+    const auto alone = logits[t].detach().clone().requires_grad_();
+    penalty(F::cross_entropy(alone, target), alone).backward();
+    EXPECT_TRUE(torch::allclose(logits.grad()[t], alone.grad(), 1e-5, 1e-6));
+  }
+}
+
+TEST(CrossEntropyRule, RefusesATargetThatIsNoClass) {
+  const auto values = torch::zeros({2, 3, 4});
+  TrialScope scope(2);
+  const auto logits = scope.batched(values);
+  EXPECT_THROW(F::cross_entropy(logits, torch::tensor({0, 4, 1}, torch::kLong)), c10::IndexError);
+  EXPECT_THROW(F::cross_entropy(logits, torch::tensor({0, -1, 1}, torch::kLong)), c10::IndexError);
+}
+
+TEST(CrossEntropyRule, IgnoredExampleOfInfiniteLossLeavesOthersFinite) {
   auto logits = torch::zeros({2, 2, 3});
   logits[0][1][0] = std::numeric_limits<float>::infinity();  // log-softmax gives NaN here, in an example that is ignored
   torch::Tensor loss;
@@ -75,7 +128,7 @@ TEST(NllLossRule, IgnoredExampleOfInfiniteLossLeavesOthersFinite) {
   EXPECT_NEAR(loss[1].item<double>(), std::log(3.0), 1e-6);
 }
 
-TEST(NllLossRule, RunsWithoutTheLoopOverTrials) {
+TEST(CrossEntropyRule, RunsWithoutTheLoopOverTrials) {
   // functorch's fallback warns when asked to; ours must not reach it.
   struct Counter : c10::WarningHandler {
     void process(const c10::Warning& warning) override {
