@@ -26,6 +26,8 @@ void reduce_metric(const Context&, const MetricValues& values, double* sums);
 void softmax(const Context&, const SoftmaxRows&);
 void softmax_backward(const Context&, const SoftmaxRows&);
 void cross_entropy(const Context&, const CrossEntropy&);
+void lstm_step(const Context&, const LstmStep&);
+void lstm_step_backward(const Context&, const LstmStepBackward&);
 void sgd_update(const Context&, const SgdUpdate&);
 void adam_update(const Context&, const AdamUpdate&);
 

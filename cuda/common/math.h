@@ -120,6 +120,26 @@ LOCKSTEP_HD_INLINE float exp_float(float x) {
   return x != x ? x : result;
 }
 
+/// tanh of a float, with an error below kTanhFloatUlp units in the last place: Cephes' polynomial near 0, where an
+/// exponential would cancel.
+inline constexpr double kTanhFloatUlp = 2;
+LOCKSTEP_HD_INLINE float tanh_float(float x) {
+  const float z = x * x;
+  float tail = -5.70498872745e-3f;
+  tail = fmaf(tail, z, 2.06390887954e-2f);
+  tail = fmaf(tail, z, -5.37397155531e-2f);
+  tail = fmaf(tail, z, 1.33314422036e-1f);
+  tail = fmaf(tail, z, -3.33332819422e-1f);
+  const float magnitude = fabsf(x);
+  const float near = fmaf(tail * z, magnitude, magnitude);
+  const float far = 1.0f - 2.0f / (exp_float(2.0f * magnitude) + 1.0f);
+  return copysignf(magnitude < 0.625f ? near : far, x);
+}
+
+/// 1 / (1 + e^-x) of a float, with an error below kSigmoidFloatUlp units in the last place.
+inline constexpr double kSigmoidFloatUlp = 3;
+LOCKSTEP_HD_INLINE float sigmoid_float(float x) { return 1.0f / (1.0f + exp_float(-x)); }
+
 /// The natural logarithm, with an error below kLogUlp units in the last place. 0 gives -infinity, a negative number
 /// or NaN gives NaN.
 inline constexpr double kLogUlp = 0.65;

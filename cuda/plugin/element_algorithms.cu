@@ -1,4 +1,5 @@
 // One compilation of those device algorithms that need no sort: Thrust's headers cost nvcc most of its time, once a file.
+#include "cuda/layers/lstm_step.cu"
 #include "cuda/layers/softmax.cu"
 #include "cuda/metrics/history.cu"
 #include "cuda/metrics/reduce_metric.cu"

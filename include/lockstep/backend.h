@@ -158,6 +158,40 @@ struct CrossEntropy {
   float* gradients = nullptr;        ///< of the losses by the scores; null: not wanted
 };
 
+/// Rows of each of some trials: [n_trials, n_rows, n] float, `trial_stride` floats from a trial's rows to the next's, in
+/// the context's device memory.
+struct TrialRows {
+  float* data = nullptr;
+  int64_t trial_stride = 0;
+};
+
+/// A step of an LSTM: gates i, f, g, o in this order.
+struct LstmStep {
+  int64_t n_trials = 0;
+  int64_t n_rows = 0;     ///< examples
+  int64_t size = 0;       ///< of the hidden state
+  TrialRows from_input;   ///< [.., 4 * size]
+  TrialRows from_hidden;  ///< [.., 4 * size]
+  TrialRows bias;         ///< [n_trials, 4 * size]; null: none
+  TrialRows cell_before;  ///< [.., size]
+  TrialRows gates;        ///< out: [.., 4 * size] after their activations
+  TrialRows cell;         ///< out: [.., size]
+  TrialRows tanh_cell;    ///< out: [.., size]
+  TrialRows hidden;       ///< out: [.., size]
+};
+
+/// The way back through it.
+struct LstmStepBackward {
+  int64_t n_trials = 0;
+  int64_t n_rows = 0;
+  int64_t size = 0;
+  TrialRows gates, cell_before, tanh_cell;  ///< as there
+  TrialRows of_output;                      ///< [.., size] the gradient of this step's output; null: none
+  TrialRows of_hidden;                      ///< [.., size] of the hidden state, from the step after
+  TrialRows of_cell;                        ///< [.., size] of the cell state; out: of the one before
+  TrialRows of_gates;                       ///< out: [.., 4 * size] before their activations
+};
+
 /// The device algorithms of one backend: the only seam between them and the rest. Every entry works in the order of
 /// `context.stream`, does not synchronise unless it says so, and is deterministic. Failures throw DeviceError.
 struct Backend {
@@ -228,6 +262,10 @@ struct Backend {
   void (*softmax_backward)(const Context&, const SoftmaxRows&);
   /// Cross entropy, and its gradient in the same pass; likewise.
   void (*cross_entropy)(const Context&, const CrossEntropy&);
+
+  /// All that is elementwise in a step of an LSTM, and its gradient; likewise.
+  void (*lstm_step)(const Context&, const LstmStep&);
+  void (*lstm_step_backward)(const Context&, const LstmStepBackward&);
 
   void (*sgd_update)(const Context&, const SgdUpdate&);
   void (*adam_update)(const Context&, const AdamUpdate&);

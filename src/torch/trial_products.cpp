@@ -3,34 +3,13 @@
 #include <algorithm>
 #include <vector>
 
-#include <ATen/native/CPUBlas.h>
-
+#include "torch/micro_kernels.h"
 #include "torch/transpose.h"
 
 namespace lockstep {
 namespace {
 
 using torch::Tensor;
-
-/// c [m, n] = a [m, k] b [k, n], plus what c holds if `add`; all contiguous.
-void multiply(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c, bool add = false) {
-  at::native::cpublas::brgemm(m, n, k, k, n, n, add, a, b, c, /*is_vnni=*/false);
-}
-
-/// Whether this LibTorch has micro-kernels for this processor. It does not say; it throws.
-bool has_micro_kernels() {
-  static const bool has = [] {
-    const float a = 2, b = 3;
-    float c = 0;
-    try {
-      multiply(1, 1, 1, &a, &b, &c);
-    } catch (const c10::Error&) {
-      return false;
-    }
-    return c == 6;
-  }();
-  return has;
-}
 
 bool fits_micro_kernels(const Tensor& a, const Tensor& b) {
   // An empty matrix is left to LibTorch, which knows what an empty sum is.
@@ -62,13 +41,6 @@ class Matrices {
   const float* data_;
   int64_t stride_;
 };
-
-/// This thread's scratch memory: products want an operand transposed, for as long as one product takes.
-float* scratch(size_t which, int64_t size) {
-  static thread_local std::vector<float> buffers[3];
-  if (buffers[which].size() < static_cast<size_t>(size)) buffers[which].resize(static_cast<size_t>(size));
-  return buffers[which].data();
-}
 
 }  // namespace
 
@@ -111,32 +83,22 @@ Tensor times_transposed(const Tensor& a, const Tensor& b, const Tensor& bias) {
 
 namespace {
 
+/// Rows that are transposed at a time: they and their columns stay in the cache.
+constexpr int64_t kRowBlock = 128;
+
+/// out [n_a, n_b] = a^T b, for a [n_rows, n_a] and b [n_rows, n_b]. `columns` [n_a * kRowBlock] is scratch memory.
+void transposed_product(int64_t n_rows, int64_t n_a, int64_t n_b, const float* a, const float* b, float* columns,
+                        float* out) {
+  for (int64_t row = 0; row < n_rows; row += kRowBlock) {
+    const int64_t here = std::min(kRowBlock, n_rows - row);
+    transpose(here, n_a, a + row * n_a, columns);
+    multiply(n_a, n_b, here, columns, b + row * n_b, out, row > 0);
+  }
+}
+
 /// Where the result of relu was 0, so is the gradient. (A NaN is not 0: as LibTorch has it.)
 void mask(const float* gradient, const float* rectified, float* out, int64_t size) {
   for (int64_t i = 0; i < size; ++i) out[i] = rectified[i] <= 0.0f ? 0.0f : gradient[i];
-}
-
-/// The sum over rows of some columns, in blocks of rows, which bound its rounding errors.
-template <int64_t n_columns>
-void sum_rows_of_columns(const float* rows, int64_t n_rows, int64_t row_stride, float* out) {
-  constexpr int64_t kBlock = 64;
-  float sum[n_columns] = {};
-  for (int64_t begin = 0; begin < n_rows; begin += kBlock) {
-    float block_sum[n_columns] = {};  // in registers
-    for (int64_t row = begin; row < std::min(begin + kBlock, n_rows); ++row) {
-      for (int64_t i = 0; i < n_columns; ++i) block_sum[i] += rows[row * row_stride + i];
-    }
-    for (int64_t i = 0; i < n_columns; ++i) sum[i] += block_sum[i];
-  }
-  std::copy_n(sum, n_columns, out);
-}
-
-/// The sum over rows [n_rows, n_columns] of each column.
-void sum_rows(const float* rows, int64_t n_rows, int64_t n_columns, float* out) {
-  int64_t column = 0;
-  for (; column + 64 <= n_columns; column += 64) sum_rows_of_columns<64>(rows + column, n_rows, n_columns, out + column);
-  for (; column + 16 <= n_columns; column += 16) sum_rows_of_columns<16>(rows + column, n_rows, n_columns, out + column);
-  for (; column < n_columns; ++column) sum_rows_of_columns<1>(rows + column, n_rows, n_columns, out + column);
 }
 
 }  // namespace
@@ -159,7 +121,7 @@ LinearGradients linear_backward(const Tensor& gradient, const Tensor& x, const T
   if (want_weight) out.weight = at::empty({n_trials, n_out, n_in}, gradient.options());
   if (want_bias) out.bias = at::empty({n_trials, n_out}, gradient.options());
   float* masked = results.defined() ? scratch(0, size) : nullptr;
-  float* columns = want_weight ? scratch(1, size) : nullptr;
+  float* columns = want_weight ? scratch(1, kRowBlock * n_out) : nullptr;
   for (int64_t t = 0; t < n_trials; ++t) {
     const float* rows = gradients[t];
     if (results.defined()) {
@@ -168,8 +130,8 @@ LinearGradients linear_backward(const Tensor& gradient, const Tensor& x, const T
     }
     if (want_bias) sum_rows(rows, n_rows, n_out, out.bias.mutable_data_ptr<float>() + t * n_out);
     if (want_weight) {
-      transpose(n_rows, n_out, rows, columns);
-      multiply(n_out, n_in, n_rows, columns, xs[t], out.weight.mutable_data_ptr<float>() + t * n_out * n_in);
+      float* of_weight = out.weight.mutable_data_ptr<float>() + t * n_out * n_in;
+      transposed_product(n_rows, n_out, n_in, rows, xs[t], columns, of_weight);
     }
     if (want_input) {
       multiply(n_rows, n_in, n_out, rows, weights[t], out.input.mutable_data_ptr<float>() + t * n_rows * n_in);
@@ -196,10 +158,9 @@ Tensor transposed_times(const Tensor& a, const Tensor& b) {
   const Matrices as(a), bs(b);
   Tensor out = at::empty({n_trials, n_rows, n_columns}, a.options());
   float* out_data = out.mutable_data_ptr<float>();
-  float* a_columns = scratch(0, n_rows * n_inner);
+  float* columns = scratch(0, kRowBlock * n_rows);
   for (int64_t t = 0; t < n_trials; ++t) {
-    if (t == 0 || !as.shared()) transpose(n_inner, n_rows, as[t], a_columns);
-    multiply(n_rows, n_columns, n_inner, a_columns, bs[t], out_data + t * n_rows * n_columns);
+    transposed_product(n_inner, n_rows, n_columns, as[t], bs[t], columns, out_data + t * n_rows * n_columns);
   }
   return out;
 }

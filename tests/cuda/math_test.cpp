@@ -95,6 +95,41 @@ TEST(ExpFloat, StaysWithinItsBound) {
   std::cout << "worst error " << worst << " ulp\n";
 }
 
+/// The largest error of a float function, in units in the last place, over floats of every magnitude.
+template <class Function, class Exact>
+double worst_float_error(uint32_t largest_bits, const Function& function, const Exact& exact_function) {
+  double worst = 0;
+  for (uint32_t bits = 0; bits < largest_bits; bits += 101) {
+    for (const uint32_t sign : {0u, 0x80000000u}) {
+      const uint32_t with_sign = bits | sign;
+      float x;
+      std::memcpy(&x, &with_sign, sizeof x);
+      const double exact = exact_function(static_cast<double>(x));
+      int exponent;
+      std::frexp(exact, &exponent);
+      worst = std::max(worst, std::abs(function(x) - exact) / std::ldexp(1.0, std::max(exponent - 24, -149)));
+    }
+  }
+  std::cout << "worst error " << worst << " ulp\n";
+  return worst;
+}
+
+TEST(TanhFloat, StaysWithinItsBound) {
+  EXPECT_LT(worst_float_error(0x42000000u, tanh_float, [](double x) { return std::tanh(x); }), kTanhFloatUlp);  // to 32
+  EXPECT_EQ(tanh_float(std::numeric_limits<float>::infinity()), 1);
+  EXPECT_EQ(tanh_float(-std::numeric_limits<float>::infinity()), -1);
+  EXPECT_TRUE(std::signbit(tanh_float(-0.0f)));
+  EXPECT_TRUE(std::isnan(tanh_float(std::nanf(""))));
+}
+
+TEST(SigmoidFloat, StaysWithinItsBound) {
+  const auto exact = [](double x) { return 1 / (1 + std::exp(-x)); };
+  EXPECT_LT(worst_float_error(0x42a00000u, sigmoid_float, exact), kSigmoidFloatUlp);  // to 80
+  EXPECT_EQ(sigmoid_float(std::numeric_limits<float>::infinity()), 1);
+  EXPECT_EQ(sigmoid_float(-std::numeric_limits<float>::infinity()), 0);
+  EXPECT_TRUE(std::isnan(sigmoid_float(std::nanf(""))));
+}
+
 TEST(ExpFloat, GivesTheLimits) {
   const float infinity = std::numeric_limits<float>::infinity();
   EXPECT_EQ(exp_float(0), 1);

@@ -1,0 +1,60 @@
+#include "torch/micro_kernels.h"
+
+#include <algorithm>
+#include <vector>
+
+#include <ATen/native/CPUBlas.h>
+
+namespace lockstep {
+namespace {
+
+/// The sum over rows of some columns, in blocks of rows, which bound its rounding errors.
+template <int64_t n_columns>
+void sum_rows_of_columns(const float* rows, int64_t n_rows, int64_t row_stride, float* out) {
+  constexpr int64_t kBlock = 64;
+  float sum[n_columns] = {};
+  for (int64_t begin = 0; begin < n_rows; begin += kBlock) {
+    float block_sum[n_columns] = {};  // in registers
+    for (int64_t row = begin; row < std::min(begin + kBlock, n_rows); ++row) {
+      for (int64_t i = 0; i < n_columns; ++i) block_sum[i] += rows[row * row_stride + i];
+    }
+    for (int64_t i = 0; i < n_columns; ++i) sum[i] += block_sum[i];
+  }
+  std::copy_n(sum, n_columns, out);
+}
+
+}  // namespace
+
+void multiply(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c, bool add) {
+  at::native::cpublas::brgemm(m, n, k, k, n, n, add, a, b, c, /*is_vnni=*/false);
+}
+
+/// It does not say; it throws.
+bool has_micro_kernels() {
+  static const bool has = [] {
+    const float a = 2, b = 3;
+    float c = 0;
+    try {
+      multiply(1, 1, 1, &a, &b, &c);
+    } catch (const c10::Error&) {
+      return false;
+    }
+    return c == 6;
+  }();
+  return has;
+}
+
+void sum_rows(const float* rows, int64_t n_rows, int64_t n_columns, float* out) {
+  int64_t column = 0;
+  for (; column + 64 <= n_columns; column += 64) sum_rows_of_columns<64>(rows + column, n_rows, n_columns, out + column);
+  for (; column + 16 <= n_columns; column += 16) sum_rows_of_columns<16>(rows + column, n_rows, n_columns, out + column);
+  for (; column < n_columns; ++column) sum_rows_of_columns<1>(rows + column, n_rows, n_columns, out + column);
+}
+
+float* scratch(size_t which, int64_t size) {
+  static thread_local std::vector<float> buffers[4];
+  if (buffers[which].size() < static_cast<size_t>(size)) buffers[which].resize(static_cast<size_t>(size));
+  return buffers[which].data();
+}
+
+}  // namespace lockstep
