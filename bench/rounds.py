@@ -1,7 +1,8 @@
 """What the bench commands share: building, rounds of every contestant, ratios within a round, a table, a JSON file.
 
 A contestant is a command whose last line of output is a JSON object. A round runs each once, in an order of its own, so
-that a machine whose speed wanders slows all of them alike; ratios are taken within a round.
+that a machine whose speed wanders slows all of them alike; ratios are taken within a round. One that cannot do the job
+prints {"cannot": reason}, and is not asked again.
 """
 
 import argparse
@@ -46,23 +47,32 @@ def prepare(args, targets):
     return build_dir / "bin"
 
 
-def run(command):
+def run(command, max_seconds=None):
+    """What a contestant prints; that it cannot where it takes longer than `max_seconds`."""
     command = [str(part) for part in command]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True)
+    try:
+        done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=max_seconds)
+    except subprocess.TimeoutExpired:
+        return {"cannot": f"more than {max_seconds:.0f} s"}
     if done.returncode != 0:
         sys.exit(f"failed: {' '.join(command)}")
     return json.loads(done.stdout.splitlines()[-1])
 
 
-def run_rounds(label, commands, n_rounds, tell):
-    """The results of every contestant, [rounds]. `tell(result)` says one in words."""
+def run_rounds(label, commands, n_rounds, tell, max_seconds=None):
+    """The results of every contestant, [rounds]; of one that cannot, the one that says so. `tell(result)` says one in
+    words."""
     results = {name: [] for name in commands}
     for n in range(n_rounds):
         order = list(commands)
         random.Random(f"{label} {n}").shuffle(order)
         for name in order:
-            results[name].append(run(commands[name]))
-            print(f"{label} round {n + 1}/{n_rounds} {name}: {tell(results[name][-1])}", file=sys.stderr)
+            if results[name] and "cannot" in results[name][-1]:
+                continue
+            result = run(commands[name], max_seconds)
+            results[name] = [result] if "cannot" in result else [*results[name], result]
+            in_words = f"cannot run: {result['cannot']}" if "cannot" in result else tell(result)
+            print(f"{label} round {n + 1}/{n_rounds} {name}: {in_words}", file=sys.stderr)
     return results
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""jax: one jitted epoch, a vmap over trials of a lax.scan over batches; SGD with momentum as a tree map."""
+"""jax: one jitted epoch, a vmap over trials of a lax.scan over batches; SGD with momentum or Adam as tree maps."""
 
 import os
 
@@ -10,63 +10,87 @@ import jax.numpy as jnp
 import numpy as np
 
 import contest
+import jax_models
+
+
+def sgd():
+    def init(parameters):
+        return jax.tree.map(jnp.zeros_like, parameters)
+
+    def update(parameters, momenta, gradients, lr):
+        momenta = jax.tree.map(lambda m, g: contest.MOMENTUM * m + g, momenta, gradients)
+        return jax.tree.map(lambda p, m: p - lr * m, parameters, momenta), momenta
+
+    return init, update
+
+
+def adam():
+    def init(parameters):
+        return jax.tree.map(jnp.zeros_like, parameters), jax.tree.map(jnp.zeros_like, parameters), jnp.zeros(())
+
+    def update(parameters, moments, gradients, lr):
+        first, second, n = moments
+        n = n + 1
+        first = jax.tree.map(lambda m, g: 0.9 * m + (1 - 0.9) * g, first, gradients)
+        second = jax.tree.map(lambda v, g: 0.999 * v + (1 - 0.999) * g * g, second, gradients)
+        rate, correction = lr / (1 - 0.9**n), (1 - 0.999**n) ** -0.5
+        parameters = jax.tree.map(lambda p, m, v: p - rate * m / (jnp.sqrt(v) * correction + 1e-8),
+                                  parameters, first, second)
+        return parameters, (first, second, n)
+
+    return init, update
 
 
 def main():
     args = contest.parse(__doc__)
-    x, y, validation_x, validation_y = (jnp.asarray(a) for a in contest.digits())
-    rates = contest.learning_rates(args.trials)
-    sizes = [64, args.width, args.width, 10]
+    x, y, validation_x, validation_y = (jnp.asarray(a) for a in contest.data(args))
+    if x.ndim == 4:  # images: XLA's processor code wants channels last
+        x, validation_x = x.transpose(0, 2, 3, 1), validation_x.transpose(0, 2, 3, 1)
+    rates = contest.learning_rates(args)
+    init_model, apply = jax_models.model(args)
+    init_optimizer, update = adam() if args.adam else sgd()
 
     def init(key):
-        layers = []
-        for n_in, n_out in zip(sizes, sizes[1:]):
-            key, a, b = jax.random.split(key, 3)
-            bound = n_in**-0.5
-            layers.append((jax.random.uniform(a, (n_in, n_out), minval=-bound, maxval=bound),
-                           jax.random.uniform(b, (n_out,), minval=-bound, maxval=bound)))
-        return layers
+        parameters, state = init_model(key)
+        return parameters, state, init_optimizer(parameters)
 
-    def forward(layers, inputs):
-        for w, b in layers[:-1]:
-            inputs = jax.nn.relu(inputs @ w + b)
-        w, b = layers[-1]
-        return inputs @ w + b
+    def loss(parameters, state, inputs, targets):
+        output, state = apply(parameters, state, inputs, True)
+        of_targets = jnp.take_along_axis(jax.nn.log_softmax(output), targets[..., None], axis=-1)
+        return -of_targets.mean(), state
 
-    def loss(layers, inputs, targets):
-        return -jnp.take_along_axis(jax.nn.log_softmax(forward(layers, inputs)), targets[:, None], axis=1).mean()
-
-    def step(layers, momenta, lr, inputs, targets):
-        gradients = jax.grad(loss)(layers, inputs, targets)
-        momenta = jax.tree.map(lambda m, g: 0.9 * m + g, momenta, gradients)
-        return jax.tree.map(lambda p, m: p - lr * m, layers, momenta), momenta
+    def step(trial, lr, inputs, targets):
+        parameters, state, moments = trial
+        gradients, state = jax.grad(loss, has_aux=True)(parameters, state, inputs, targets)
+        parameters, moments = update(parameters, moments, gradients, lr)
+        return parameters, state, moments
 
     n_full = len(x) // args.batch_size
     full = n_full * args.batch_size
 
-    def train(layers, momenta, lr, order):
+    def train(trial, lr, order):
         def body(carry, rows):
-            return step(*carry, lr, x[rows], y[rows]), None
+            return step(carry, lr, x[rows], y[rows]), None
 
-        carry, _ = jax.lax.scan(body, (layers, momenta), order[:full].reshape(n_full, args.batch_size))
+        trial, _ = jax.lax.scan(body, trial, order[:full].reshape(n_full, args.batch_size),
+                                unroll=args.convolution == "lax")
         if full < len(x):  # the last, smaller batch
-            carry = step(*carry, lr, x[order[full:]], y[order[full:]])
-        layers, momenta = carry
-        accuracy = (forward(layers, validation_x).argmax(-1) == validation_y).mean()
-        return layers, momenta, accuracy
+            trial = step(trial, lr, x[order[full:]], y[order[full:]])
+        output, _ = apply(trial[0], trial[1], validation_x, False)
+        return trial, (output.argmax(-1) == validation_y).mean()
 
-    population_epoch = jax.jit(jax.vmap(train, in_axes=(0, 0, 0, None)), donate_argnums=(0, 1))
+    population_epoch = jax.jit(jax.vmap(train, in_axes=(0, 0, None)), donate_argnums=0)
     chunks = []
     for begin in range(0, args.trials, args.chunk):
-        layers = jax.vmap(init)(jax.random.split(jax.random.key(begin), args.chunk))
-        chunks.append([layers, jax.tree.map(jnp.zeros_like, layers), jnp.asarray(rates[begin : begin + args.chunk])])
+        trials = jax.vmap(init)(jax.random.split(jax.random.key(begin), args.chunk))
+        chunks.append([trials, jnp.asarray(rates[begin : begin + args.chunk])])
     generator = np.random.default_rng(1)
 
     def epoch():
         order = jnp.asarray(generator.permutation(len(x)))
         best = 0.0
         for chunk in chunks:
-            chunk[0], chunk[1], accuracy = population_epoch(*chunk, order)
+            chunk[0], accuracy = population_epoch(*chunk, order)
             best = max(best, float(accuracy.max()))
         return best
 
