@@ -1,8 +1,8 @@
 """What the bench commands share: building, rounds of every contestant, ratios within a round, a table, a JSON file.
 
-A contestant is a command whose last line of output is a JSON object. A round runs each once, in an order of its own, so
-that a machine whose speed wanders slows all of them alike; ratios are taken within a round. One that cannot do the job
-prints {"cannot": reason}, and is not asked again.
+A contestant is a command whose last line of output is a JSON object, or a function that returns one. A round runs each
+once, in an order of its own, so that a machine whose speed wanders slows all of them alike; ratios are taken within a
+round. A contestant that cannot do the job prints {"cannot": reason}, and is not asked again.
 """
 
 import argparse
@@ -49,6 +49,8 @@ def prepare(args, targets):
 
 def run(command, max_seconds=None):
     """What a contestant prints; that it cannot where it takes longer than `max_seconds`."""
+    if callable(command):
+        return command()
     command = [str(part) for part in command]
     try:
         done = subprocess.run(command, stdout=subprocess.PIPE, text=True, timeout=max_seconds)

@@ -59,16 +59,22 @@ def digits():
     """Standardised training and validation parts, 60 and 20 percent of each class: as many rows as Lockstep takes."""
     with gzip.open(DIGITS, "rt") as file:
         rows = np.array(list(csv.reader(file))[1:], dtype=np.float32)
-    x, y = rows[:, :-1], rows[:, -1].astype(np.int64)
+    rows = np.random.default_rng(1).permutation(rows)  # writers follow each other
     train, validation = [], []
-    for label in range(10):
-        of_class = np.flatnonzero(y == label)
+    for label in range(CLASSES):
+        of_class = np.flatnonzero(rows[:, -1] == label)
         n = int(np.floor(len(of_class) * 0.2 + 0.5))
         validation.extend(of_class[:n])
         train.extend(of_class[2 * n :])
-    std = x[train].std(0)
-    x = (x - x[train].mean(0)) / np.where(std > 0, std, 1)
-    return x[train], y[train], x[validation], y[validation]
+    return standardised(rows[train], rows[validation])
+
+
+def standardised(train, validation):
+    """Inputs and targets of both parts, whose last column is the target, by the training part's mean and deviation."""
+    mean, std = train[:, :-1].mean(0), train[:, :-1].std(0)
+    std = np.where(std > 0, std, 1)
+    x, validation_x = ((part[:, :-1] - mean) / std for part in (train, validation))
+    return x, train[:, -1].astype(np.int64), validation_x, validation[:, -1].astype(np.int64)
 
 
 def noisy(templates, n, generator):
