@@ -54,6 +54,7 @@ void register_kernels_once() {
     register_cross_entropy();
     register_decompositions();
     register_embedding_bag();
+    register_embedding_renorm();
     register_matmul();
     register_nll_loss();
     register_packed_sequences();

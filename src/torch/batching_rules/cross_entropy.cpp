@@ -100,6 +100,14 @@ Tensor losses_of(const Problem& problem) {
   return out;
 }
 
+/// With label smoothing and class weights that all trials share LibTorch would pick out the targets that are not
+/// ignored, for which the host waits for the device; with weights that each trial has its own of it masks them.
+std::optional<Tensor> weight_of_trials(const std::optional<Tensor>& weight) {
+  if (!weight || !weight->defined() || functorch::is_wrapped(*weight)) return weight;
+  const functorch::InsideRule inside;
+  return functorch::wrap_innermost(weight->unsqueeze(0).expand({functorch::innermost_batch_size(), -1}));
+}
+
 Tensor cross_entropy_loss(const Tensor& self, const Tensor& target, const std::optional<Tensor>& weight,
                           int64_t reduction, c10::SymInt ignore_index, double label_smoothing) {
   const auto scores = functorch::unwrap_innermost(self);
@@ -108,8 +116,9 @@ Tensor cross_entropy_loss(const Tensor& self, const Tensor& target, const std::o
                         target.size(0) == scores->size(1) && target.scalar_type() == torch::kLong &&
                         reduction != at::Reduction::None && label_smoothing == 0 && !(weight && weight->defined());
   if (!is_plain) {
-    return at::compositeimplicitautograd::cross_entropy_loss_symint(self, target, weight, reduction, ignore_index,
-                                                                    label_smoothing);
+    const bool smoothes_classes = label_smoothing > 0 && self.sizes() != target.sizes();
+    return at::compositeimplicitautograd::cross_entropy_loss_symint(
+        self, target, smoothes_classes ? weight_of_trials(weight) : weight, reduction, ignore_index, label_smoothing);
   }
   Tensor out;
   {

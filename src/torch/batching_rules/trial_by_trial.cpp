@@ -90,7 +90,7 @@ void trial_by_trial(const c10::OperatorHandle& op, torch::jit::Stack* stack) {
 void register_trial_by_trial() {
   functorch::register_rules([](torch::Library& library) {
     for (const auto* name :
-         {"affine_grid_generator", "ctc_loss.IntList", "ctc_loss.Tensor", "embedding_renorm_", "fractional_max_pool2d",
+         {"affine_grid_generator", "ctc_loss.IntList", "ctc_loss.Tensor", "fractional_max_pool2d",
           "fractional_max_pool3d", "max_unpool2d", "max_unpool3d", "multi_margin_loss", "multilabel_margin_loss"}) {
       library.impl(name, torch::CppFunction::makeFromBoxedFunction<&trial_by_trial>());
     }
