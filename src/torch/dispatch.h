@@ -5,6 +5,7 @@ namespace lockstep {
 /// Our kernels in LibTorch's dispatcher, for the life of the process. Each function registers its own and is called once, by the
 /// first TrialScope, and not by a static initialiser: a linker may drop those from a static library.
 void register_factories();
+void register_host_wait_guard();
 void register_random_ops();
 void register_row_kernels();
 void register_attention();

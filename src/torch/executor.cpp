@@ -5,6 +5,7 @@
 #include <functional>
 #include <limits>
 #include <map>
+#include <optional>
 #include <set>
 #include <thread>
 #include <unordered_map>
@@ -14,6 +15,7 @@
 #include "torch/cohorts.h"
 #include "torch/device_context.h"
 #include "torch/heap.h"
+#include "torch/host_wait_guard.h"
 #include "torch/place.h"
 #include "torch/slow_ops.h"
 #include "torch/worker_pool.h"
@@ -100,16 +102,18 @@ class TorchExecutor final : public TaskExecutor {
         if (orders.count(age) == 0) orders[age] = example_order(age);
       }
     }
-    std::vector<std::vector<double>> by_place(places_.size());
+    std::vector<torch::Tensor> means(places_.size());
     on_workers("training", static_cast<int64_t>(places_.size()), [&](int64_t i) {
       Place& place = *places_[static_cast<size_t>(i)];
       const auto begin = std::chrono::steady_clock::now();
       place.settle(source_);
+      std::optional<HostWaitGuard> guard;
+      if (options_.refuse_host_waits) guard.emplace();
       place.tile()->train_epoch(train_, orders);
-      by_place[static_cast<size_t>(i)] = place.tile()->evaluate(validation_, metric_);
+      means[static_cast<size_t>(i)] = place.tile()->score(validation_, metric_);
       place.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     });
-    report(by_place, metrics);
+    report(means, metrics);
   }
 
   void retire(std::span<const int64_t> trials) override {
@@ -362,13 +366,19 @@ class TorchExecutor final : public TaskExecutor {
     std::sort(places_.begin(), places_.end(), longer);
   }
 
-  /// Writes each trial's metric to its slot of `metrics`, in the device's memory.
-  void report(const std::vector<std::vector<double>>& by_place, double* metrics) {
+  /// Writes each trial's metric to its slot of `metrics`, in the device's memory. Here, once an interval, the host waits
+  /// for what was trained.
+  void report(const std::vector<torch::Tensor>& means, double* metrics) {
+    if (means.empty()) return;
+    std::vector<double> read;
+    on_workers("reading the metrics", 1, [&](int64_t) {
+      read = read_metrics(torch::cat(means), metric_, source_.task.data().validation.targets);
+    });
     const bool on_cpu = options_.device.is_cpu();
     double* const host = on_cpu ? metrics : reports_.data();
-    for (size_t i = 0; i < places_.size(); ++i) {
-      const auto& trials = places_[i]->tile()->trials();
-      for (size_t at = 0; at < trials.size(); ++at) host[slot_of_.at(trials[at])] = by_place[i][at];
+    size_t next = 0;
+    for (const auto& place : places_) {
+      for (const auto trial : place->tile()->trials()) host[slot_of_.at(trial)] = read[next++];
     }
     if (on_cpu) return;
     // The slots in between are nobody's, or are read by nobody.

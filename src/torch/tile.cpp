@@ -1,6 +1,7 @@
 #include "torch/tile.h"
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
 #include <numeric>
 #include <set>
@@ -223,7 +224,7 @@ void Tile::train_epoch(const DataPart& train, const std::map<int64_t, torch::Ten
   for (auto& age : ages_) ++age;
 }
 
-std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
+torch::Tensor Tile::score(const DataPart& part, const Metric& metric) {
   torch::NoGradGuard no_grad;
   program_.module->train(false);
   const torch::Tensor sums = torch::zeros({n_trials()}, torch::dtype(torch::kDouble).device(device_));
@@ -251,14 +252,21 @@ std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
                            sums.mutable_data_ptr<double>());
     count += scores.size(1);
   }
-  const torch::Tensor means = (sums / static_cast<double>(count)).cpu();
-  std::vector<double> out(means.const_data_ptr<double>(), means.const_data_ptr<double>() + means.numel());
-  if (metric.finish) {
-    for (auto& value : out) value = metric.finish(value, part.targets);
-  }
-  const torch::Tensor diverged = optimizer_->diverged().cpu();
-  for (size_t slot = 0; slot < out.size(); ++slot) {
-    if (diverged.const_data_ptr<uint8_t>()[slot] != 0) out[slot] = std::numeric_limits<double>::quiet_NaN();
+  const torch::Tensor means = sums / static_cast<double>(count);
+  return means.masked_fill_(optimizer_->diverged().ne(0), std::numeric_limits<double>::quiet_NaN());
+}
+
+std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
+  return read_metrics(score(part, metric), metric, part.targets);
+}
+
+std::vector<double> read_metrics(const torch::Tensor& means, const Metric& metric, const torch::Tensor& targets) {
+  const torch::Tensor here = means.cpu();
+  std::vector<double> out(here.const_data_ptr<double>(), here.const_data_ptr<double>() + here.numel());
+  if (!metric.finish) return out;
+  const torch::Tensor targets_here = targets.cpu();
+  for (auto& value : out) {
+    if (!std::isnan(value)) value = metric.finish(value, targets_here);
   }
   return out;
 }

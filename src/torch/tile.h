@@ -46,8 +46,11 @@ class Tile {
   /// One optimiser step on a minibatch that all trials share, or with `per_trial` on one each: [n_trials, ...] then.
   /// Returns the loss of each trial, [n_trials].
   torch::Tensor train_step(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial = false);
-  /// The metric of each trial on a part, in the order of `trials()`; NaN for one that diverged in its last epoch: whose
-  /// training loss was not finite, or above its threshold.
+  /// Each trial's mean of a metric's values over a part, not finished: [n_trials] double on the tile's device, in the
+  /// order of `trials()`; NaN for one that diverged in its last epoch: whose training loss was not finite, or above its
+  /// threshold. Like training, it does not make the host wait for the device.
+  torch::Tensor score(const DataPart& part, const Metric& metric);
+  /// The same as metrics in host memory. Waits for the device.
   std::vector<double> evaluate(const DataPart& part, const Metric& metric);
 
   /// Drops all trials but those in these slots, which keep weights, buffers and optimiser state, but not their order: only as
@@ -122,5 +125,10 @@ class Tile {
   std::unique_ptr<RowOptimizer> optimizer_;
   std::unique_ptr<PlainTrials> plain_;        // only where the trials train one by one
 };
+
+/// The metrics that trials' means [n_trials] double come to; NaN for NaN. Waits for the means' device: here an
+/// interval's results come to the host.
+/// @param targets of the part; in host memory already, or they are copied there each time
+std::vector<double> read_metrics(const torch::Tensor& means, const Metric& metric, const torch::Tensor& targets);
 
 }  // namespace lockstep

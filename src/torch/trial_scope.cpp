@@ -46,6 +46,7 @@ namespace {
 void register_kernels_once() {
   static const bool done = [] {
     register_factories();
+    register_host_wait_guard();
     register_random_ops();
     register_row_kernels();
     register_attention();

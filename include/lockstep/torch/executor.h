@@ -17,6 +17,10 @@ struct TorchExecutorOptions {
   int n_threads = 0;       ///< worker threads on a CPU; 0: one a core
   int64_t tile_size = 0;   ///< trials in one batched module; 0: planned from the cohort's memory and the cache
   uint64_t seed = 0;       ///< of initial weights and data order
+  /// For tests of a task: an op that makes the host wait for a device while trials train or are evaluated (`.item()`,
+  /// `nonzero`, `masked_select`, `unique`, a copy between devices) throws a TaskError that names it and the cure. On a
+  /// CPU too, where nothing waits: so that a GPU is not needed to see what would stop it at every step.
+  bool refuse_host_waits = false;
 };
 
 /// An executor whose trials are modules.

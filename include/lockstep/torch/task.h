@@ -108,7 +108,8 @@ struct TrialProgram {
 struct Metric {
   std::string name;
   std::function<torch::Tensor(torch::Tensor output, torch::Tensor targets)> per_example;  ///< -> [batch] or any shape with batch first; summed in double, each value in float
-  /// From the mean over the part (and that part's targets) to the metric; identity when empty. Runs on the host, in double.
+  /// From the mean over the part (and that part's targets) to the metric; identity when empty. Runs on the host, in
+  /// double, with the targets in host memory, once an interval; not for a mean that is NaN, whose metric is NaN.
   std::function<double(double mean, const torch::Tensor& targets)> finish;
 };
 
