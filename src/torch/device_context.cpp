@@ -2,6 +2,7 @@
 
 #include <c10/core/Allocator.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
+#include <lockstep/error.h>
 
 namespace lockstep {
 namespace {
@@ -33,7 +34,19 @@ Context device_context(torch::Device device, uint64_t seed) {
   return context;
 }
 
+namespace {
+
+const Backend* the_meta_backend = nullptr;
+
+}  // namespace
+
+void set_meta_backend(const Backend* backend) { the_meta_backend = backend; }
+
 const Backend& backend_of(torch::Device device) {
+  if (device.is_meta()) {
+    if (the_meta_backend == nullptr) throw DeviceError("trials on LibTorch's meta device have no values to train");
+    return *the_meta_backend;
+  }
   return backend_for(device.is_cuda() ? DeviceKind::kCuda : DeviceKind::kCpu);
 }
 
