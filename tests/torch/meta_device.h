@@ -145,6 +145,25 @@ inline Backend shapes_only() {
     Nowhere::check(values.values, 4 * values.n_rows * values.row_stride, "values");
     Nowhere::check(sums, 8 * values.n_rows, "sums");
   };
+  backend.softmax = [](const Context&, const SoftmaxRows& rows) {
+    ++calls_on_meta()["softmax"];
+    Nowhere::check(rows.input, 4 * rows.n_rows * rows.n_columns, "input");
+    Nowhere::check(rows.output, 4 * rows.n_rows * rows.n_columns, "output");
+  };
+  backend.softmax_backward = [](const Context&, const SoftmaxRows& rows) {
+    ++calls_on_meta()["softmax_backward"];
+    for (const float* array : {rows.input, static_cast<const float*>(rows.output), static_cast<const float*>(rows.gradient)}) {
+      Nowhere::check(array, 4 * rows.n_rows * rows.n_columns, "rows");
+    }
+  };
+  backend.cross_entropy = [](const Context&, const CrossEntropy& options) {
+    ++calls_on_meta()["cross_entropy"];
+    const int64_t n = options.n_trials * options.n_examples;
+    Nowhere::check(options.scores, 4 * n * options.n_classes, "scores");
+    Nowhere::check(options.targets, 8 * (options.target_stride != 0 ? n : options.n_examples), "targets");
+    Nowhere::check(options.losses, 4 * options.n_trials, "losses");
+    if (options.gradients != nullptr) Nowhere::check(options.gradients, 4 * n * options.n_classes, "gradients");
+  };
   backend.sgd_update = [](const Context&, const SgdUpdate& update) {
     ++calls_on_meta()["sgd_update"];
     check_rows(update.rows);

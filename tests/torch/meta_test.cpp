@@ -64,7 +64,8 @@ constexpr int kSteps = 2 * 6;  // of 16 of 90 examples
 TEST_F(MetaTile, MlpTrainsAndEvaluatesBySgd) {
   train(model_task([] { return built<Mlp>(); }, OptimizerKind::kSgd));
   const std::map<std::string, int> expected{
-      {"fill_uniform", 4}, {"permutation", 2}, {"sgd_update", kSteps}, {"reduce_metric", 2 * 2 + 2}};
+      {"fill_uniform", 4},     {"permutation", 2},         {"cross_entropy", kSteps},
+      {"sgd_update", kSteps}, {"reduce_metric", 2 * 2 + 2}, {"softmax", 2 * 2 + 2}};
   EXPECT_EQ(calls_on_meta(), expected);
 }
 
