@@ -45,6 +45,9 @@ void run(const bench::Contest& contest) {
   options.tile_size = contest.tile_size;
   const auto executor =
       make_torch_executor(task, configurations, settings, {Goal::kMaximize, "accuracy", {}}, options);
+  if (contest.verbose) {
+    for (const auto& note : executor->notes()) std::fprintf(stderr, "%s\n", note.c_str());
+  }
   std::vector<Placement> placements;
   for (int64_t trial = 0; trial < contest.n_trials; ++trial) placements.push_back({trial, trial});
   executor->start(placements);

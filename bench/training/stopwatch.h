@@ -19,6 +19,7 @@ struct Contest {
   double min_seconds = 2;    ///< whole epochs are timed until this much time has gone by
   int n_threads = 0;         ///< 0: one a core
   int64_t tile_size = 0;     ///< of Lockstep; 0: planned
+  bool verbose = false;      ///< of Lockstep: say what was planned
   int64_t batch_size = 0;
   bool adam = false;         ///< otherwise SGD with momentum
   double smallest_lr = 0, largest_lr = 0;

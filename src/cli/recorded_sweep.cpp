@@ -80,6 +80,12 @@ std::vector<std::string> find_differences(const SweepRecord& record, const RunIn
   return out;
 }
 
+/// A plan is of use where the machine is the same.
+TrainingOptions with_plan(TrainingOptions options, const SweepRecord& record) {
+  if (record.processor == processor_features()) options.plan = record.plan;
+  return options;
+}
+
 Device device_of(const std::string& text) {
   std::string ignored;
   return choose_device(text, ignored);
@@ -96,7 +102,7 @@ RecordedTraining::RecordedTraining(const SweepRecord& record, const SweepRunOpti
                                    const std::vector<Override>& overrides)
     : sweep(record, overrides),
       device(device_of(options.device.empty() ? record.device : options.device)),
-      training(sweep.spec, sweep.configurations, device, record.seed, options.threads, options.tile),
+      training(sweep.spec, sweep.configurations, device, record.seed, with_plan(options.training, record)),
       info(run_info(sweep.spec, sweep.configurations, training, device, record.seed)),
       differences(find_differences(record, info)) {
   if (record.data_fingerprint.empty() || record.data_fingerprint == info.data_fingerprint) return;

@@ -33,7 +33,7 @@ void run(const RunOptions& options) {
   Context sampling;
   sampling.seed = seed;
   const Configurations configurations = sample(host_backend(), sampling, spec);
-  Training training(spec, configurations, device, seed, options.training.threads, options.training.tile);
+  Training training(spec, configurations, device, seed, options.training.training);
   RunInfo info = run_info(spec, configurations, training, device, seed);
   if (options.training.verbose) {
     for (const auto& line : info.notes) note(line);

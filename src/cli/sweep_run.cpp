@@ -35,10 +35,14 @@ bool export_after_failure(const std::string& output) noexcept {
 
 void SweepRunOptions::add_training_to(CLI::App& command) {
   command.add_option("--device", device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  command.add_option("--threads", threads, "worker threads on a CPU (default: one a core)")
+  command.add_option("--threads", training.n_threads, "worker threads on a CPU (default: one a core)")
       ->check(CLI::Range(1, 4096));
-  command.add_option("--tile", tile, "trials in one batched module (default: planned from memory and cache)")
+  command.add_option("--tile", training.tile_size, "trials in one batched module (default: measured)")
       ->check(CLI::Range(1, 1 << 20));
+  command.add_option("--memory", training.memory_bytes, "stay within: trains fewer trials at once (default: what is free)")
+      ->transform(CLI::AsSizeValue(false))
+      ->check(CLI::PositiveNumber)
+      ->type_name("SIZE");
   command.add_flag("-q,--quiet", quiet, "no progress and no notes, the result alone");
   command.add_option("--format", format, "of the result: text or json")
       ->check(CLI::IsMember({"text", "json"}))
@@ -70,6 +74,7 @@ RunInfo run_info(const SweepSpec& spec, const Configurations& configurations, Tr
   info.data_fingerprint = training.data_fingerprint();
   info.seed = seed;
   info.n_slots = sweep_size(spec, configurations, training.executor()).n_slots;
+  info.plan = training.plan();
   info.notes = training.notes();
   return info;
 }

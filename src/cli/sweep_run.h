@@ -20,14 +20,13 @@ namespace lockstep::cli {
 /// What `run` and `resume` share: how to train, and what to say.
 struct SweepRunOptions {
   std::string device = "auto";
-  int threads = 0;
-  int64_t tile = 0;
+  TrainingOptions training;
   CheckpointOptions checkpoint;
   bool quiet = false;
   bool verbose = false;
   std::string format = "text";
 
-  /// Device, threads, tile, quiet, format.
+  /// Device, threads, tile, memory, quiet, format.
   void add_training_to(CLI::App& command);
   /// These, checkpoints and --verbose.
   void add_to(CLI::App& command);

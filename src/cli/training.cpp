@@ -10,13 +10,15 @@
 namespace lockstep::cli {
 
 struct Training::State {
-  State(const SweepSpec& spec, const Configurations& configurations, const Device& wanted, uint64_t seed, int n_threads,
-        int64_t tile_size)
+  State(const SweepSpec& spec, const Configurations& configurations, const Device& wanted, uint64_t seed,
+        const TrainingOptions& given)
       : device(wanted), seed(seed), task(make_task(spec)) {
     TorchExecutorOptions options;
     options.device = torch_device(wanted);
-    options.n_threads = n_threads;
-    options.tile_size = tile_size;
+    options.n_threads = given.n_threads;
+    options.tile_size = given.tile_size;
+    options.memory_bytes = given.memory_bytes;
+    options.plan = given.plan;
     options.seed = seed;
     executor = make_torch_executor(*task, configurations, spec.trial, spec.objective, options);
   }
@@ -27,8 +29,8 @@ struct Training::State {
 };
 
 Training::Training(const SweepSpec& spec, const Configurations& configurations, const Device& device, uint64_t seed,
-                   int n_threads, int64_t tile_size)
-    : state_(std::make_unique<State>(spec, configurations, device, seed, n_threads, tile_size)) {}
+                   const TrainingOptions& options)
+    : state_(std::make_unique<State>(spec, configurations, device, seed, options)) {}
 Training::~Training() = default;
 
 Executor& Training::executor() { return *state_->executor; }
@@ -52,6 +54,8 @@ void Training::export_kept(const SweepSpec& spec, const Configurations& configur
   save_model(*program.module, path, chosen,
              model_metadata(configurations, spec.trial, trial, spec.objective.primary_metric, metric));
 }
+
+std::string Training::plan() const { return state_->executor->plan(); }
 
 std::string Training::data_fingerprint() const { return lockstep::data_fingerprint(state_->task->data()); }
 

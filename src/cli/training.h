@@ -12,14 +12,20 @@
 
 namespace lockstep::cli {
 
+/// How to train, beside where.
+struct TrainingOptions {
+  int n_threads = 0;          ///< 0: one a core
+  int64_t tile_size = 0;      ///< 0: planned
+  int64_t memory_bytes = 0;   ///< 0: what is free
+  std::string plan;           ///< of an earlier run of the sweep; "": none
+};
+
 /// The sweep file's task on a device, ready to train: the part of the program that sees LibTorch, behind a plain face.
 class Training {
  public:
   /// Reads the data and builds one trial of each cohort. The spec and the configurations must outlive it.
-  /// @param n_threads 0: one a core
-  /// @param tile_size 0: planned
   Training(const SweepSpec& spec, const Configurations& configurations, const Device& device, uint64_t seed,
-           int n_threads, int64_t tile_size);
+           const TrainingOptions& options);
   ~Training();
 
   Executor& executor();
@@ -30,6 +36,8 @@ class Training {
   /// @param metric of these weights, for formats that have a place for it
   void export_kept(const SweepSpec& spec, const Configurations& configurations, int64_t trial,
                    const std::string& path, const std::string& format, double metric);
+  /// How the trials are grouped, as `TaskExecutor::plan` has it.
+  std::string plan() const;
   /// Tells the data from other data.
   std::string data_fingerprint() const;
   /// What a user should know: sizes of the data's parts, cohorts.

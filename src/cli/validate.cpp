@@ -15,7 +15,7 @@ void validate(const SweepFileOptions& options) {
   Context context;
   context.seed = spec.sampling.seed.value_or(0);
   const Configurations configurations = sample(host_backend(), context, spec);
-  Training training(spec, configurations, Device{}, context.seed, 0, 0);
+  Training training(spec, configurations, Device{}, context.seed, {});
   print(options.file + ": valid. " + std::to_string(spec.search_space.n_params()) + " hyperparameters, " +
         std::to_string(configurations.n_trials()) + " trials, " + spec.objective.primary_metric + " to " +
         (spec.objective.goal == Goal::kMaximize ? "maximize" : "minimize") + ".\n");

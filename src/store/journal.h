@@ -31,6 +31,7 @@ struct RunInfo {
   std::string data_fingerprint;    ///< of the data set
   uint64_t seed = 0;               ///< used, whether given or drawn
   int64_t n_slots = 0;             ///< trials that could train at once
+  std::string plan;                ///< how trials were grouped, as JSON; "": nobody says
   std::vector<std::string> notes;  ///< of the executor and the data
 };
 

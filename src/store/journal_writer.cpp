@@ -115,6 +115,13 @@ void JournalWriter::write_start(UtcTime time, const SweepSpec& spec, const Confi
       .bind(1, kStudyId)
       .bind(2, search_space_to_json(configurations.space()))
       .run();
+  if (!info_.plan.empty()) {
+    Statement(database_,
+              "INSERT INTO study_user_attributes (study_id, \"key\", value_json) VALUES (?, 'lockstep:plan', ?)")
+        .bind(1, kStudyId)
+        .bind(2, info_.plan)
+        .run();
+  }
   Statement(
       database_,
       "INSERT INTO lockstep_sweep (study_id, layout_version, lockstep_version, torch_version, device, seed, spec_file, "

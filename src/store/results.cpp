@@ -91,6 +91,8 @@ int64_t read_sweep(Database& database, SweepRecord& record) {
     record.data_fingerprint = more.text(1);
     record.n_slots = more.integer(2);
   }
+  record.plan =
+      database.query_text("SELECT value_json FROM study_user_attributes WHERE \"key\" = 'lockstep:plan'").value_or("");
   const auto space =
       database.query_text("SELECT value_json FROM study_user_attributes WHERE \"key\" = 'lockstep:search_space'");
   record.search_space = search_space_from_json(space.value_or("[]"));

@@ -67,6 +67,7 @@ struct SweepRecord {
   std::string processor;
   std::string data_fingerprint;
   int64_t n_slots = 0;  ///< trials that could train at once
+  std::string plan;     ///< how they were grouped, as JSON (`TaskExecutor::plan`); "" before Lockstep recorded it
   std::vector<std::string> notes;
   UtcTime start;
   RecordedEnd end = RecordedEnd::kNone;

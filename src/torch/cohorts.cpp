@@ -58,6 +58,7 @@ void probe(const TileSource& source, const DataPart& train, int64_t trial, Cohor
     }
   });
   cohort.n_intervals = tile->program().n_intervals;
+  cohort.steps_per_interval = (train.size() + tile->program().batch_size - 1) / tile->program().batch_size;
   cohort.row_size = tile->row_size();
   cohort.row_bytes = tile->bytes();
   names_read.insert(tile->config().names_read().begin(), tile->config().names_read().end());

@@ -14,6 +14,7 @@ struct Cohort {
   std::vector<int64_t> trials;   ///< ascending ids
   std::string description;       ///< the structural hyperparameters that they share: "hidden=64, optimizer=adam"
   int64_t n_intervals = 1;
+  int64_t steps_per_interval = 1;
   std::set<int64_t> structural;  ///< search-space columns that were read as C++ values
   /// Why the module cannot run as one batch, so that its trials train one by one; "" where it can.
   std::string one_by_one;

@@ -11,6 +11,7 @@
 #include <unordered_map>
 
 #include <lockstep/error.h>
+#include <nlohmann/json.hpp>
 
 #include "torch/cohorts.h"
 #include "torch/device_context.h"
@@ -18,18 +19,20 @@
 #include "torch/host_wait_guard.h"
 #include "torch/place.h"
 #include "torch/slow_ops.h"
+#include "torch/tile_planner.h"
 #include "torch/worker_pool.h"
 
 namespace lockstep {
 namespace {
 
-/// What one tile's rows, gradients and activations may take together on a CPU: a few times a core's second-level cache, with the
-/// third level catching the rest. From single runs with tiles of 1 to 128 trials at 16, 64 and 256 units; not measured per model.
-constexpr int64_t kCpuTileBytes = 6 << 20;
 constexpr int64_t kLargestCpuTile = 128;
 constexpr int64_t kLargestGpuTile = 4096;
 /// Part of the free memory that trials may fill: the rest is for what is not counted, and for others.
 constexpr double kMemoryShare = 0.7;
+/// Part of the memory that the user gives which is planned: the rest is for what an allocator loses, and for the journal.
+constexpr double kGivenMemoryShare = 0.85;
+
+std::string in_mib(double bytes) { return std::to_string(static_cast<int64_t>(bytes / (1 << 20)) + 1) + " MiB"; }
 
 DataPart on_device(const DataPart& part, torch::Device device) {
   if (part.size() == 0) return part;
@@ -58,7 +61,8 @@ class TorchExecutor final : public TaskExecutor {
       if (!cohorts_[c].one_by_one.empty()) one_by_one_.insert(cohorts_[c].trials.begin(), cohorts_[c].trials.end());
     }
     source_.one_by_one = &one_by_one_;
-    capacity_ = plan_capacity();
+    plan_tiles();
+    capacity_ = options_.memory_bytes > 0 && options.device.is_cpu() ? plan_within(options_.memory_bytes) : plan_capacity();
   }
 
   int64_t capacity() const override { return capacity_; }
@@ -218,14 +222,20 @@ class TorchExecutor final : public TaskExecutor {
       const Cohort& cohort = cohorts_[c];
       out.push_back("cohort " + std::to_string(c) + ": " + std::to_string(cohort.trials.size()) + " trials" +
                     (cohort.description.empty() ? "" : " with " + cohort.description) + ", " +
-                    std::to_string(cohort.row_size) + " parameters each, tiles of " +
-                    std::to_string(tile_capacity(c)));
+                    std::to_string(cohort.row_size) + " parameters each, tiles of " + std::to_string(tile_capacity(c)) +
+                    " (" + tile_origin(c) + ")");
       if (cohort.one_by_one.empty()) continue;
       out.push_back("cohort " + std::to_string(c) + " cannot run as a batch, so its trials train one after another: " +
                     cohort.one_by_one);
     }
     for (const auto& op : slow_ops_.names()) out.push_back(op + " has no batching rule: it runs trial by trial");
     return out;
+  }
+
+  std::string plan() const override {
+    nlohmann::json tiles = nlohmann::json::array();
+    for (const auto& tile : tiles_) tiles.push_back(tile.size);
+    return nlohmann::json{{"tiles", tiles}, {"slots", capacity_}}.dump();
   }
 
  private:
@@ -259,13 +269,20 @@ class TorchExecutor final : public TaskExecutor {
 
   /// Runs `work(0) ... work(n - 1)` on the workers and turns what LibTorch throws into a TaskError without its stack trace.
   void on_workers(const char* doing, int64_t n, const std::function<void(int64_t)>& work) {
-    try {
+    guarded(doing, [&] {
       workers_.run(n, [&](int64_t i) {
         const SlowOps::Watch watch(slow_ops_);
         work(i);
       });
+    });
+  }
+
+  static void guarded(const char* doing, const std::function<void()>& work) {
+    try {
+      work();
     } catch (const c10::OutOfMemoryError& error) {
-      throw DeviceError(std::string("out of memory while ") + doing + "; lower limits.max_concurrent_trials or use smaller tiles: " + error.what_without_backtrace());
+      throw DeviceError(std::string("out of memory while ") + doing +
+                        "; lower limits.max_concurrent_trials or use smaller tiles: " + error.what_without_backtrace());
     } catch (const c10::Error& error) {
       throw TaskError(std::string("the task failed while ") + doing + ": " + error.what_without_backtrace());
     } catch (const std::bad_alloc&) {
@@ -305,6 +322,77 @@ class TorchExecutor final : public TaskExecutor {
     place_of_[trial] = &place;
   }
 
+  /// The tile sizes of an earlier plan; empty where it is not one for these cohorts.
+  std::vector<int64_t> recorded_tiles() const {
+    const auto plan = nlohmann::json::parse(options_.plan, nullptr, false);
+    if (!plan.is_object() || !plan.contains("tiles") || !plan["tiles"].is_array()) return {};
+    std::vector<int64_t> out;
+    for (const auto& size : plan["tiles"]) {
+      if (!size.is_number_integer() || size.get<int64_t>() < 1) return {};
+      out.push_back(size.get<int64_t>());
+    }
+    return out.size() == cohorts_.size() ? out : std::vector<int64_t>();
+  }
+
+  void plan_tiles() {
+    const std::vector<int64_t> recorded = recorded_tiles();
+    tiles_are_recorded_ = !recorded.empty();
+    for (size_t c = 0; c < cohorts_.size(); ++c) {
+      TilePlan tile;
+      if (options_.tile_size > 0) {
+        tile.size = options_.tile_size;
+      } else if (tiles_are_recorded_) {
+        tile.size = recorded[c];
+      } else if (options_.device.is_cuda()) {
+        tile.size = kLargestGpuTile;
+      } else {
+        const auto n_trials = static_cast<int64_t>(cohort_of_.size());
+        const int64_t share = (n_trials + workers_.n_threads() - 1) / workers_.n_threads();
+        guarded("measuring tiles", [&] {
+          tile = plan_tile(source_, train_, cohorts_[c], std::min(share, kLargestCpuTile), workers_);
+        });
+      }
+      tiles_.push_back(std::move(tile));
+    }
+  }
+
+  /// Where a tile's size comes from, in words.
+  std::string tile_origin(size_t cohort) const {
+    if (options_.tile_size > 0) return "as given";
+    if (tiles_are_recorded_) return "as before";
+    const std::string measured = tiles_[cohort].measurements();
+    return measured.empty() ? "planned from memory and cache" : measured;
+  }
+
+  /// Most trials at once with which this process stays within `bytes`. Makes tiles smaller where the workers' would take
+  /// more than half of what is left.
+  int64_t plan_within(int64_t bytes) {
+    const auto resident = static_cast<double>(resident_bytes());
+    const double left = kGivenMemoryShare * static_cast<double>(bytes) - resident;
+    double working = 0, row_bytes = 1, of_one = 0;
+    for (size_t c = 0; c < cohorts_.size(); ++c) {
+      WorkingMemory memory;
+      on_workers("measuring memory", 1, [&](int64_t) {
+        memory = measure_memory(source_, train_, validation_, metric_, cohorts_[c]);
+      });
+      const double share = left / 2 / workers_.n_threads();
+      const auto fits = static_cast<int64_t>((share - memory.fixed) / memory.per_trial);
+      tiles_[c].size = std::clamp<int64_t>(fits, 1, tiles_[c].size);
+      of_one = std::max(of_one, memory.of(1));
+      working = std::max(working, workers_.n_threads() * memory.of(tiles_[c].size));
+      row_bytes = std::max(row_bytes, static_cast<double>(cohorts_[c].row_bytes));
+    }
+    const double slots = (left - working) / row_bytes;
+    if (slots < 1) {
+      const double needed = (resident + workers_.n_threads() * of_one + row_bytes) / kGivenMemoryShare;
+      throw InputError({}, "memory", in_mib(static_cast<double>(bytes)) + " is too little for one trial",
+                       "give at least " + in_mib(needed) + ": the program with its data has " + in_mib(resident) +
+                           ", a training step on each of " + std::to_string(workers_.n_threads()) + " threads " +
+                           in_mib(of_one));
+    }
+    return static_cast<int64_t>(std::min(slots, static_cast<double>(std::numeric_limits<int32_t>::max())));
+  }
+
   /// Most trials that free memory takes at once, as cohorts are mixed on average. On a CPU only the tiles that the workers train
   /// just then hold gradients and activations; on a GPU all do.
   int64_t plan_capacity() const {
@@ -314,7 +402,8 @@ class TorchExecutor final : public TaskExecutor {
       const auto step_bytes = static_cast<double>(cohort.trial_bytes);
       trial_bytes += share * (options_.device.is_cpu() ? static_cast<double>(cohort.row_bytes) : step_bytes);
       if (options_.device.is_cpu()) {
-        working_bytes = std::max(working_bytes, workers_.n_threads() * std::max(step_bytes, static_cast<double>(kCpuTileBytes)));
+        const auto tile = static_cast<double>(tiles_[static_cast<size_t>(&cohort - cohorts_.data())].size);
+        working_bytes = std::max(working_bytes, workers_.n_threads() * tile * step_bytes);
       }
     }
     const auto free_bytes = static_cast<double>(
@@ -325,13 +414,11 @@ class TorchExecutor final : public TaskExecutor {
 
   /// Most trials in a tile of this cohort, as things stand.
   int64_t tile_capacity(size_t cohort) const {
-    if (options_.tile_size > 0) return options_.tile_size;
-    if (options_.device.is_cuda()) return kLargestGpuTile;
-    const int64_t fits = kCpuTileBytes / std::max<int64_t>(1, cohorts_[cohort].trial_bytes);
+    if (options_.tile_size > 0 || options_.device.is_cuda()) return tiles_[cohort].size;
     // No larger than what gives every core a tile: few trials may be left.
     const auto n_running = static_cast<int64_t>(slot_of_.empty() ? cohort_of_.size() : slot_of_.size());
     const int64_t share = (n_running + workers_.n_threads() - 1) / workers_.n_threads();
-    return std::max<int64_t>(1, std::min({fits, share, kLargestCpuTile}));
+    return std::max<int64_t>(1, std::min(tiles_[cohort].size, share));
   }
 
   double cost(const Place& place) const {
@@ -401,7 +488,9 @@ class TorchExecutor final : public TaskExecutor {
   const Metric& metric_;
   DataPart train_, validation_, test_;
   std::vector<Cohort> cohorts_;
-  std::set<int64_t> one_by_one_;  ///< trials whose module cannot run as a batch
+  std::vector<TilePlan> tiles_;       ///< by cohort
+  bool tiles_are_recorded_ = false;  ///< they are those of an earlier run
+  std::set<int64_t> one_by_one_;     ///< trials whose module cannot run as a batch
   std::unordered_map<int64_t, size_t> cohort_of_;
   int64_t capacity_ = 1;
   std::unordered_map<int64_t, int64_t> slot_of_;   ///< of the trials that run

@@ -16,8 +16,6 @@
 namespace lockstep {
 namespace {
 
-/// Examples in one forward pass of an evaluation: enough to amortise dispatch, few enough that activations stay in cache.
-constexpr int64_t kEvaluationBatch = 128;
 /// Random streams of a step: those from 0 are the training pass's, those from here on the evaluation's, so many a minibatch.
 constexpr uint32_t kEvaluationStreams = 1u << 31;
 constexpr uint32_t kStreamsOfAPass = 1u << 12;

@@ -24,6 +24,10 @@ namespace lockstep {
 /// One thread at a time may use a tile.
 class Tile {
  public:
+  /// Examples in one forward pass of an evaluation: enough to amortise dispatch, few enough that activations stay in
+  /// cache.
+  static constexpr int64_t kEvaluationBatch = 128;
+
   /// Builds the task's module for these trials, with fresh weights. Throws what the task throws, and TaskError when what
   /// it built cannot train as a batch.
   Tile(const TileSource& source, std::span<const int64_t> trials);

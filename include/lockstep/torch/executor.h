@@ -15,7 +15,13 @@ namespace lockstep {
 struct TorchExecutorOptions {
   torch::Device device = torch::kCPU;
   int n_threads = 0;       ///< worker threads on a CPU; 0: one a core
-  int64_t tile_size = 0;   ///< trials in one batched module; 0: planned from the cohort's memory and the cache
+  int64_t tile_size = 0;   ///< trials in one batched module; 0: measured, or planned from the cohort's memory and the cache
+  /// Most that the process may hold on a CPU, in bytes; 0: what is free. Limits how many trials train at once, and, where
+  /// that is not enough, the tiles.
+  int64_t memory_bytes = 0;
+  /// What `TaskExecutor::plan` of an earlier run of this sweep gave: taken over instead of being measured again, as far as
+  /// it fits. Empty: there is none.
+  std::string plan;
   uint64_t seed = 0;       ///< of initial weights and data order
   /// For tests of a task: an op that makes the host wait for a device while trials train or are evaluated (`.item()`,
   /// `nonzero`, `masked_select`, `unique`, a copy between devices) throws a TaskError that names it and the cure. On a
@@ -28,6 +34,9 @@ class TaskExecutor : public Executor {
  public:
   /// The weights of the trial that was kept last, which in a sweep is the best, as `restore_trial` takes them; none before one was.
   virtual NamedTensors kept_weights() = 0;
+  /// How trials are trained, as JSON: tile sizes by cohort, and how many trials memory takes at once. Results do not hang
+  /// on it; their speed does.
+  virtual std::string plan() const = 0;
 };
 
 /// Trains the trials of `configurations` in batches of trials whose tensors have the same shapes.
