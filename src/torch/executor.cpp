@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cmath>
 #include <functional>
 #include <limits>
 #include <map>
@@ -32,7 +33,7 @@ constexpr double kMemoryShare = 0.7;
 /// Part of the memory that the user gives which is planned: the rest is for what an allocator loses, and for the journal.
 constexpr double kGivenMemoryShare = 0.85;
 
-std::string in_mib(double bytes) { return std::to_string(static_cast<int64_t>(bytes / (1 << 20)) + 1) + " MiB"; }
+std::string in_mib(double bytes) { return std::to_string(static_cast<int64_t>(std::ceil(bytes / (1 << 20)))) + " MiB"; }
 
 DataPart on_device(const DataPart& part, torch::Device device) {
   if (part.size() == 0) return part;

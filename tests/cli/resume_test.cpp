@@ -199,5 +199,16 @@ TEST_F(CliResume, TellsANewRunThatItCouldGoOn) {
   EXPECT_NE(ran.err.find("let it go on with `lockstep resume`"), std::string::npos) << ran.err;
 }
 
+TEST_F(CliResume, TakesOverHowTrialsWereGrouped) {
+  ASSERT_EQ(run(std::string("run ") + kArguments + " --tile 3 --set limits.timeout=0.01 -o out").exit_code, 0);
+  const char* const plan = "SELECT value_json FROM study_user_attributes WHERE \"key\" = 'lockstep:plan'";
+  EXPECT_NE(rows(dir_ / "out", plan).find("\"tiles\":[3,3]"), std::string::npos) << rows(dir_ / "out", plan);
+  const std::string before = rows(dir_ / "out", plan);
+  const Ran resumed = run("resume out --timeout 1000 -v");
+  ASSERT_EQ(resumed.exit_code, 0) << resumed.err;
+  EXPECT_NE(resumed.err.find("tiles of 3 (as before)"), std::string::npos) << resumed.err;
+  EXPECT_EQ(rows(dir_ / "out", plan), before);
+}
+
 }  // namespace
 }  // namespace lockstep::testing

@@ -98,6 +98,16 @@ TEST_F(CliRun, OptionsChangeTheFile) {
   EXPECT_EQ(summary["best"]["hyperparameters"]["hidden"], 4);
 }
 
+TEST_F(CliRun, StaysWithinAGivenMemory) {
+  const Ran ran = run("run sweep.yml --memory 1GiB --format json --output out");
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  EXPECT_EQ(Json::parse(ran.out)["trials"]["total"], 12);
+  const Ran little = run("run sweep.yml --memory 1MiB --output other");
+  EXPECT_EQ(little.exit_code, 3);
+  EXPECT_NE(little.err.find("memory: 1 MiB is too little for one trial; give at least"), std::string::npos) << little.err;
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "other"));
+}
+
 TEST_F(CliRun, FewSlotsTrainEveryTrial) {
   const Ran ran = run("run sweep.yml --format json --set limits.max_concurrent_trials=3 --output out");
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
