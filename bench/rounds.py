@@ -21,11 +21,13 @@ PEERS = ROOT / "bench" / "peers"
 PYTHON = str(pathlib.Path(os.environ.get("LOCKSTEP_DEPS_DIR", ROOT / ".deps")) / "peers" / "bin" / "python")
 
 
-def parser(description, name, min_seconds):
+def parser(description, name, min_seconds=None, n_rounds=5):
     result = argparse.ArgumentParser(description=description, formatter_class=argparse.RawDescriptionHelpFormatter)
-    result.add_argument("--rounds", type=int, default=5, help="at least 5 for figures to publish (%(default)s)")
-    result.add_argument("--min-seconds", type=float, default=min_seconds,
-                        help="time each contestant until so much has gone by (%(default)s)")
+    result.add_argument("--rounds", type=int, default=n_rounds,
+                        help=f"at least {n_rounds} for figures to publish (%(default)s)")
+    if min_seconds is not None:
+        result.add_argument("--min-seconds", type=float, default=min_seconds,
+                            help="time each contestant until so much has gone by (%(default)s)")
     result.add_argument("--build-dir", help="use the bench programs of this build folder and build nothing")
     result.add_argument("--output", default=str(ROOT / "bench" / "results" / f"{name}.json"), help="(%(default)s)")
     return result
