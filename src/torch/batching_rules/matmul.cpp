@@ -150,6 +150,28 @@ Tensor addmm(const Tensor& self, const Tensor& a, const Tensor& b, const at::Sca
   return functorch::wrap_innermost(out);
 }
 
+/// Rows of more dimensions times a matrix, as linear layers of sequences have it. LibTorch makes a product an example of
+/// them where the rows do not lie in their order, each with a weight gradient of its own.
+Tensor matmul(const Tensor& a, const Tensor& b) {
+  const auto physical_a = functorch::unwrap_innermost(a);
+  const auto physical_b = functorch::unwrap_innermost(b);
+  if (a.dim() < 3 || b.dim() != 2 || !(physical_a || physical_b)) return at::compositeimplicitautograd::matmul(a, b);
+  Tensor out;
+  {
+    functorch::InsideRule inside;
+    const Tensor left = physical_a.value_or(a), right = physical_b.value_or(b);
+    auto sizes = left.sizes().vec();  // [T, ..., in], or without T where all trials share it
+    const int64_t n_trials = physical_a ? left.size(0) : right.size(0);
+    TORCH_CHECK(sizes.back() == right.size(-2), "matmul: a has ", sizes.back(), " columns, but b has ", right.size(-2), " rows");
+    const Tensor rows =
+        physical_a ? left.reshape({n_trials, -1, sizes.back()}) : left.reshape({-1, sizes.back()});
+    if (!physical_a) sizes.insert(sizes.begin(), n_trials);
+    sizes.back() = right.size(-1);
+    out = product(rows, right, {}).view(sizes);
+  }
+  return functorch::wrap_innermost(out);
+}
+
 /// x [..., in] of any number of dimensions.
 Tensor linear(const Tensor& input, const Tensor& weight, const std::optional<Tensor>& bias) {
   const auto x = functorch::unwrap_innermost(input);
@@ -218,6 +240,7 @@ Tensor linear_of_trials(const Tensor& x, const Tensor& weight, const Tensor& bia
 void register_matmul() {
   functorch::register_rules([](torch::Library& library) {
     library.impl("linear", linear);
+    library.impl("matmul", matmul);
     library.impl("mm", mm);
     library.impl("relu", relu);
     library.impl("addmm", addmm);
