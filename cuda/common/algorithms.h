@@ -28,6 +28,7 @@ void softmax_backward(const Context&, const SoftmaxRows&);
 void cross_entropy(const Context&, const CrossEntropy&);
 void lstm_step(const Context&, const LstmStep&);
 void lstm_step_backward(const Context&, const LstmStepBackward&);
+void max_pool(const Context&, const MaxPool&);
 void sgd_update(const Context&, const SgdUpdate&);
 void adam_update(const Context&, const AdamUpdate&);
 

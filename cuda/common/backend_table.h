@@ -84,6 +84,7 @@ inline Backend make_backend(const Runtime& runtime) {
   backend.cross_entropy = &Entry<&cross_entropy>::call;
   backend.lstm_step = &Entry<&lstm_step>::call;
   backend.lstm_step_backward = &Entry<&lstm_step_backward>::call;
+  backend.max_pool = &Entry<&max_pool>::call;
   backend.sgd_update = &Entry<&sgd_update>::call;
   backend.adam_update = &Entry<&adam_update>::call;
   return backend;

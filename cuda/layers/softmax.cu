@@ -5,24 +5,19 @@
 #include "cuda/common/device_memory.h"
 #include "cuda/common/execution.h"
 #include "cuda/common/math.h"
+#include "cuda/layers/lanes.h"
 
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 namespace {
 
-#ifdef __CUDACC__
-constexpr int64_t kLanes = 1;
-#else
-constexpr int64_t kLanes = 16;
-#endif
-
 /// A number for each of the rows that are worked on together.
-struct alignas(4 * kLanes) Lanes {
+struct alignas(4 * kLanes) OfRows {
   float of[kLanes];
 };
 
-/// The rows themselves, columns first, so that every loop over lanes is one over a vector. Lanes without a row hold 0.
+/// The rows themselves, columns first, so that every loop over lanes is one over a vector. OfRows without a row hold 0.
 struct Rows {
-  Lanes column[kMaxSoftmaxColumns];
+  OfRows column[kMaxSoftmaxColumns];
 
   LOCKSTEP_HD_INLINE void load(const float* rows, int64_t n_rows, int64_t n_columns) {
     for (int64_t i = 0; i < n_columns; ++i) {
@@ -40,7 +35,7 @@ struct Rows {
 
 /// Takes the largest of each row from all its values, so that no exponential overflows.
 LOCKSTEP_HD_INLINE void subtract_largest(Rows& rows, int64_t n_columns) {
-  Lanes largest = rows.column[0];
+  OfRows largest = rows.column[0];
   for (int64_t i = 1; i < n_columns; ++i) {
     for (int64_t lane = 0; lane < kLanes; ++lane) {
       const float value = rows.column[i].of[lane];
@@ -53,8 +48,8 @@ LOCKSTEP_HD_INLINE void subtract_largest(Rows& rows, int64_t n_columns) {
 }
 
 /// Exponentiates all values; returns the sum of each row.
-LOCKSTEP_HD_INLINE Lanes exponentiate(Rows& rows, int64_t n_columns) {
-  Lanes sum = {};
+LOCKSTEP_HD_INLINE OfRows exponentiate(Rows& rows, int64_t n_columns) {
+  OfRows sum = {};
   for (int64_t i = 0; i < n_columns; ++i) {
     for (int64_t lane = 0; lane < kLanes; ++lane) {
       rows.column[i].of[lane] = exp_float(rows.column[i].of[lane]);
@@ -74,7 +69,7 @@ struct Softmax {
     subtract_largest(rows, n);
     if (options.log) {
       Rows powers = rows;
-      Lanes logarithm = exponentiate(powers, n);
+      OfRows logarithm = exponentiate(powers, n);
       for (int64_t lane = 0; lane < kLanes; ++lane) {
         logarithm.of[lane] = static_cast<float>(log_ieee(logarithm.of[lane]));
       }
@@ -82,7 +77,7 @@ struct Softmax {
         for (int64_t lane = 0; lane < kLanes; ++lane) rows.column[i].of[lane] -= logarithm.of[lane];
       }
     } else {
-      const Lanes sum = exponentiate(rows, n);
+      const OfRows sum = exponentiate(rows, n);
       for (int64_t i = 0; i < n; ++i) {
         for (int64_t lane = 0; lane < kLanes; ++lane) rows.column[i].of[lane] /= sum.of[lane];
       }
@@ -99,7 +94,7 @@ struct SoftmaxBackward {
     Rows gradient, result;
     gradient.load(options.input + first * n, n_rows, n);
     result.load(options.output + first * n, n_rows, n);
-    Lanes sum = {};
+    OfRows sum = {};
     for (int64_t i = 0; i < n; ++i) {
       for (int64_t lane = 0; lane < kLanes; ++lane) {
         const float weight = options.log ? 1.0f : result.column[i].of[lane];
@@ -145,12 +140,12 @@ struct ExampleLosses {
     subtract_largest(rows, n);
     // What the score of the target is, while the scores are there.
     const int64_t* targets = options.targets + trial * options.target_stride + first;
-    Lanes picked = {};
+    OfRows picked = {};
     for (int64_t lane = 0; lane < n_rows; ++lane) {
       if (is_class(targets[lane])) picked.of[lane] = rows.column[targets[lane]].of[lane];
     }
-    const Lanes sum = exponentiate(rows, n);
-    Lanes of_example;
+    const OfRows sum = exponentiate(rows, n);
+    OfRows of_example;
     for (int64_t lane = 0; lane < kLanes; ++lane) {
       of_example.of[lane] = static_cast<float>(log_ieee(sum.of[lane])) - picked.of[lane];
     }
@@ -161,7 +156,7 @@ struct ExampleLosses {
     }
     if (options.gradients == nullptr) return;
     const float scale = options.mean ? 1.0f / static_cast<float>(kept[options.target_stride != 0 ? trial : 0]) : 1.0f;
-    Lanes factor;
+    OfRows factor;
     for (int64_t lane = 0; lane < kLanes; ++lane) factor.of[lane] = scale / sum.of[lane];
     for (int64_t c = 0; c < n; ++c) {
       for (int64_t lane = 0; lane < kLanes; ++lane) rows.column[c].of[lane] *= factor.of[lane];

@@ -190,6 +190,23 @@ struct LstmStepBackward {
   TrialRows of_hidden;                      ///< [.., size] of the hidden state, from the step after
   TrialRows of_cell;                        ///< [.., size] of the cell state; out: of the one before
   TrialRows of_gates;                       ///< out: [.., 4 * size] before their activations
+inline constexpr int64_t kMaxPoolStride = 4;
+/// Max pooling of planes, without dilation. In the context's device memory, contiguous.
+struct MaxPool {
+  const float* input = nullptr;  ///< [n_planes, height, width]
+  float* output = nullptr;       ///< [n_planes, output_height, output_width]
+  int64_t* indices = nullptr;    ///< as output: where in its plane, row after row, each maximum was
+  int64_t n_planes = 0;
+  int64_t height = 0;  ///< height * width < 2^31
+  int64_t width = 0;
+  int64_t output_height = 0;
+  int64_t output_width = 0;
+  int64_t kernel_height = 1;  ///< of a window; every one has at least one element of its plane
+  int64_t kernel_width = 1;
+  int64_t stride_height = 1;
+  int64_t stride_width = 1;    ///< at most kMaxPoolStride
+  int64_t padding_height = 0;  ///< nothing that is there is chosen
+  int64_t padding_width = 0;
 };
 
 /// The device algorithms of one backend: the only seam between them and the rest. Every entry works in the order of
@@ -266,6 +283,8 @@ struct Backend {
   /// All that is elementwise in a step of an LSTM, and its gradient; likewise.
   void (*lstm_step)(const Context&, const LstmStep&);
   void (*lstm_step_backward)(const Context&, const LstmStepBackward&);
+  /// Max pooling: of equal values the first, and NaN where there is one. Equal bit for bit on every backend.
+  void (*max_pool)(const Context&, const MaxPool&);
 
   void (*sgd_update)(const Context&, const SgdUpdate&);
   void (*adam_update)(const Context&, const AdamUpdate&);
