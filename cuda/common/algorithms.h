@@ -29,6 +29,8 @@ void cross_entropy(const Context&, const CrossEntropy&);
 void lstm_step(const Context&, const LstmStep&);
 void lstm_step_backward(const Context&, const LstmStepBackward&);
 void max_pool(const Context&, const MaxPool&);
+void batch_norm(const Context&, const BatchNorm&);
+void batch_norm_backward(const Context&, const BatchNorm&, const BatchNormGradients&);
 void sgd_update(const Context&, const SgdUpdate&);
 void adam_update(const Context&, const AdamUpdate&);
 

@@ -85,6 +85,8 @@ inline Backend make_backend(const Runtime& runtime) {
   backend.lstm_step = &Entry<&lstm_step>::call;
   backend.lstm_step_backward = &Entry<&lstm_step_backward>::call;
   backend.max_pool = &Entry<&max_pool>::call;
+  backend.batch_norm = &Entry<&batch_norm>::call;
+  backend.batch_norm_backward = &Entry<&batch_norm_backward>::call;
   backend.sgd_update = &Entry<&sgd_update>::call;
   backend.adam_update = &Entry<&adam_update>::call;
   return backend;

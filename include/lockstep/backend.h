@@ -209,6 +209,39 @@ struct MaxPool {
   int64_t padding_width = 0;
 };
 
+/// Batch norm of each trial's channels. In the context's device memory. What a trial has is contiguous; a stride leads
+/// from one trial to the next and is 0 where all have the same.
+struct BatchNorm {
+  const float* input = nullptr;  ///< [n_trials, n_examples, n_channels, n_places]
+  int64_t input_stride = 0;
+  const float* weight = nullptr;  ///< [n_trials, n_channels]; null: 1
+  int64_t weight_stride = 0;
+  const float* bias = nullptr;  ///< [n_trials, n_channels]; null: 0
+  int64_t bias_stride = 0;
+  float* running_mean = nullptr;  ///< [n_trials, n_channels]; null: none is kept. Written to in training
+  int64_t running_mean_stride = 0;
+  float* running_var = nullptr;  ///< likewise
+  int64_t running_var_stride = 0;
+  int64_t n_trials = 0;
+  int64_t n_examples = 0;
+  int64_t n_channels = 0;
+  int64_t n_places = 0;   ///< of a plane
+  bool training = true;   ///< by the input's statistics; else by the running ones, which must then be there
+  double momentum = 0.1;  ///< the new statistics' part in the running ones
+  double eps = 1e-5;
+  float* output = nullptr;   ///< [n_trials, n_examples, n_channels, n_places], contiguous
+  float* mean = nullptr;     ///< [n_trials, n_channels], contiguous: what the input was normalised by
+  float* inverse = nullptr;  ///< [n_trials, n_channels], contiguous: 1 / sqrt(variance + eps)
+};
+
+/// The way back through a BatchNorm, whose `mean` and `inverse` the way there has written. Contiguous.
+struct BatchNormGradients {
+  const float* output = nullptr;  ///< [n_trials, n_examples, n_channels, n_places]
+  float* input = nullptr;         ///< likewise
+  float* weight = nullptr;        ///< [n_trials, n_channels]
+  float* bias = nullptr;          ///< [n_trials, n_channels]
+};
+
 /// The device algorithms of one backend: the only seam between them and the rest. Every entry works in the order of
 /// `context.stream`, does not synchronise unless it says so, and is deterministic. Failures throw DeviceError.
 struct Backend {
@@ -285,6 +318,11 @@ struct Backend {
   void (*lstm_step_backward)(const Context&, const LstmStepBackward&);
   /// Max pooling: of equal values the first, and NaN where there is one. Equal bit for bit on every backend.
   void (*max_pool)(const Context&, const MaxPool&);
+
+  /// Batch norm and its gradients. Statistics are summed in double. Equal bit for bit on every backend, and what a trial
+  /// gets depends on that trial alone.
+  void (*batch_norm)(const Context&, const BatchNorm&);
+  void (*batch_norm_backward)(const Context&, const BatchNorm&, const BatchNormGradients&);
 
   void (*sgd_update)(const Context&, const SgdUpdate&);
   void (*adam_update)(const Context&, const AdamUpdate&);

@@ -263,7 +263,7 @@ std::string rule_of(const OpsSeen& ops) {
       if (line.find("FuncTorchBatched:") != 0 && line.find("FuncTorchVmapMode:") != 0) continue;
       if (line.find("torch/batching_rules/") == std::string::npos) continue;
       const auto is_loop = [&](const char* file) { return line.find(file) != std::string::npos; };
-      (is_loop("trial_by_trial") || is_loop("embedding_bag") || is_loop("batch_norm") || is_loop("convolution")
+      (is_loop("trial_by_trial") || is_loop("embedding_bag") || is_loop("convolution")
            ? trial_by_trial
            : own) = true;
     }
