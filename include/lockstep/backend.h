@@ -190,6 +190,8 @@ struct LstmStepBackward {
   TrialRows of_hidden;                      ///< [.., size] of the hidden state, from the step after
   TrialRows of_cell;                        ///< [.., size] of the cell state; out: of the one before
   TrialRows of_gates;                       ///< out: [.., 4 * size] before their activations
+};
+
 inline constexpr int64_t kMaxPoolStride = 4;
 /// Max pooling of planes, without dilation. In the context's device memory, contiguous.
 struct MaxPool {

@@ -258,12 +258,7 @@ TEST(TaskSweep, BestWeightsAreThoseOfTheBestInterval) {
   spec.search_space.add("width", choice({Value(4), Value(8)}));
   spec.objective = {Goal::kMaximize, "accuracy", {}};
   spec.limits.max_total_trials = 12;
-  const TaskSweep sweep = run_sweep(task, spec, [] {
-    TorchExecutorOptions options;
-    options.n_threads = 1;
-    options.seed = 3;
-    return options;
-  }());
+  const TaskSweep sweep = run_sweep(task, spec, {.n_threads = 1, .seed = 3});
   const TrialProgram best =
       restore_trial(task, sweep.configurations, spec.trial, sweep.result.best.trial, sweep.best_weights);
   const DataPart& part = task.data().validation;

@@ -21,7 +21,7 @@ struct TorchExecutorOptions {
   int64_t memory_bytes = 0;
   /// What `TaskExecutor::plan` of an earlier run of this sweep gave: taken over instead of being measured again, as far as
   /// it fits. Empty: there is none.
-  std::string plan;
+  std::string plan = {};
   uint64_t seed = 0;       ///< of initial weights and data order
   /// For tests of a task: an op that makes the host wait for a device while trials train or are evaluated (`.item()`,
   /// `nonzero`, `masked_select`, `unique`, a copy between devices) throws a TaskError that names it and the cure. On a
