@@ -5,6 +5,8 @@
 #include <lockstep/error.h>
 #include <lockstep/torch/trial_scope.h>
 
+#include "torch/heap.h"
+
 namespace lockstep {
 namespace {
 
@@ -69,7 +71,7 @@ RowOptimizer::RowOptimizer(const OptimizerOptions& options, const torch::Tensor&
   steps_ = torch::zeros({parameters.size(0)}, parameters.options().dtype(torch::kLong).requires_grad(false));
   diverged_ = torch::zeros_like(steps_, torch::kByte);
   read_gradient_options(options, parameters);
-  const auto state = [&] { return torch::zeros(parameters.sizes(), parameters.options().requires_grad(false)); };
+  const auto state = [&] { return lasting_zeros(parameters.sizes(), parameters.options().requires_grad(false)); };
   if (kind_ == OptimizerKind::kSgd) {
     momentum_ = rows(options.momentum, 0, "momentum");
     dampening_ = rows(options.dampening, 0, "dampening");

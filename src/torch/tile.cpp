@@ -11,6 +11,7 @@
 #include <torch/csrc/autograd/autograd.h>
 
 #include "torch/device_context.h"
+#include "torch/heap.h"
 #include "torch/row_kernels.h"
 
 namespace lockstep {
@@ -110,7 +111,8 @@ void Tile::gather_parameters(const TrainingLength& length) {
   torch::NoGradGuard no_grad;
   std::vector<torch::Tensor> columns;
   for (const auto& place : places_) columns.push_back(place.leaf.detach().reshape({n_trials(), place.size}));
-  parameters_ = torch::cat(columns, 1);
+  parameters_ = lasting_zeros({n_trials(), offset}, columns.front().options());
+  torch::cat_out(parameters_, columns, 1);
   bind_parameters();
   optimizer_ = std::make_unique<RowOptimizer>(program_.optimizer, parameters_, length);
 }
@@ -362,7 +364,12 @@ void Tile::take_over(const Tile& other, std::span<const int64_t> slots) {
     copy_rows(mine, theirs, first, slots);
   }
   for (size_t i = 0; n_added > 0 && i < mine.size(); ++i) {
-    mine[i] = torch::cat({mine[i], theirs[i].narrow(0, n_replaced, n_added)}, 0);
+    auto sizes = mine[i].sizes().vec();
+    sizes[0] += n_added;
+    const torch::Tensor longer = lasting_zeros(sizes, mine[i].options());
+    longer.narrow(0, 0, mine[i].size(0)).copy_(mine[i]);
+    longer.narrow(0, mine[i].size(0), n_added).copy_(theirs[i].narrow(0, n_replaced, n_added));
+    mine[i] = longer;
   }
   for (size_t i = 0; i < other.trials_.size(); ++i) {
     if (i < slots.size()) {

@@ -9,6 +9,7 @@
 #include "torch/device_context.h"
 #include "torch/dispatch.h"
 #include "torch/functorch.h"
+#include "torch/heap.h"
 #include "torch/row_kernels.h"
 #include "torch/trial_streams.h"
 
@@ -145,7 +146,14 @@ torch::Tensor per_trial(c10::SymIntArrayRef size, std::optional<at::Device> devi
 torch::Tensor empty(c10::SymIntArrayRef size, std::optional<at::ScalarType> dtype, std::optional<at::Layout> layout,
                     std::optional<at::Device> device, std::optional<bool> pin,
                     std::optional<at::MemoryFormat> format) {
+  const bool is_plain = layout.value_or(at::kStrided) == at::kStrided && !pin.value_or(false) &&
+                        format.value_or(at::MemoryFormat::Contiguous) == at::MemoryFormat::Contiguous;
   return per_trial(size, device, [&](c10::SymIntArrayRef s, std::optional<at::Device> d) {
+    // Initial weights: what comes after them in the heap stays, and would keep their place from being of use again.
+    if (is_plain && Construction::current() != nullptr) {
+      return lasting_zeros(C10_AS_INTARRAYREF_SLOW(s),
+                           torch::dtype(dtype.value_or(at::get_default_dtype_as_scalartype())).device(d));
+    }
     return at::empty_symint(s, dtype, layout, d, pin, format);
   });
 }
