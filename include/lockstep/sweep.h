@@ -67,6 +67,7 @@ struct Progress {
   int64_t trial_intervals_full = 0;
   int64_t trial_intervals_left = 0; ///< at most still to train, of running and waiting trials
   double elapsed_s = 0;
+  double training_s = 0;            ///< of these in the executor: building, training and evaluating trials
   BestTrial best;
 };
 

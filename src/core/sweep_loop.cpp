@@ -91,6 +91,7 @@ class SweepLoop {
     end_trials(report);
     find_newcomers(log);
     progress_.elapsed_s = report.time.trained_s;
+    progress_.training_s += report.time.trained_s - report.time.started_s;
     report.progress = progress_;
     const std::optional<SweepEnd> cut = is_past() ? std::nullopt : cut_short(report.time.trained_s);
     if (cut) {

@@ -1,6 +1,7 @@
 #include "report/summary.h"
 
 #include <cmath>
+#include <cstdio>
 
 #include "report/format.h"
 
@@ -82,6 +83,11 @@ std::string summary_text(const SweepSummary& summary) {
            format_count(p.trial_intervals_full) + " trial-epochs.\n";
   }
   out += "Time: " + format_duration(p.elapsed_s);
+  if (p.elapsed_s > 0 && p.training_s > 0) {
+    char share[32];
+    std::snprintf(share, sizeof share, ", %.1f %% of it training", 100 * p.training_s / p.elapsed_s);
+    out += share;
+  }
   if (p.elapsed_s > 0) {
     out += ", " + format_count(static_cast<int64_t>(static_cast<double>(p.trial_intervals) / p.elapsed_s)) + " trial-epochs/s on " + summary.device;
   }
@@ -119,6 +125,7 @@ nlohmann::ordered_json summary_json(const SweepSummary& summary) {
   out["savings"] = result.savings();
   if (is_pbt) out["exploits"] = p.n_exploits;
   out["elapsed_s"] = p.elapsed_s;
+  out["training_s"] = p.training_s;
   out["seed"] = summary.seed;
   out["device"] = summary.device;
   out["output"] = summary.output_dir;

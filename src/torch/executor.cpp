@@ -50,6 +50,9 @@ class TorchExecutor final : public TaskExecutor {
         workers_(n_workers(options)),
         metric_(find_metric(task, objective)) {
     if (options.device.is_cpu()) keep_freed_memory();
+    // Convolutions on a GPU drop to TensorFloat-32 by LibTorch's default, products do not. Here neither does, so that a
+    // GPU's results are those of a CPU; a program that wants it sets it after making the executor.
+    if (options.device.is_cuda()) at::globalContext().setAllowTF32CuDNN(false);
     const DataSet& data = task.data();
     if (data.train.size() == 0) throw DataError(data.name + ": the training part is empty");
     if (data.validation.size() == 0) throw DataError(data.name + ": the validation part is empty");

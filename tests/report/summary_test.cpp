@@ -18,6 +18,7 @@ class Summary : public ::testing::Test {
     result.progress.trial_intervals = 25;
     result.progress.trial_intervals_full = 30;
     result.progress.elapsed_s = 5;
+    result.progress.training_s = 4.9;
     result.best = {1, 7, 0.9875};
     result.best_draws = {0.5, 0};
     result.test_metric = 0.96;
@@ -79,6 +80,12 @@ TEST_F(Summary, JsonHasTypedHyperparameters) {
   EXPECT_EQ(json["trials"]["stopped"], 1);
   EXPECT_NEAR(json["savings"].get<double>(), 1.0 / 6, 1e-12);
   EXPECT_EQ(json["seed"], 42);
+}
+
+TEST_F(Summary, SaysHowMuchOfTheTimeWasTraining) {
+  EXPECT_NE(summary_text(summary()).find("Time: 5.0 s, 98.0 % of it training, 5 trial-epochs/s on cpu"), std::string::npos)
+      << summary_text(summary());
+  EXPECT_EQ(summary_json(summary())["training_s"], 4.9);
 }
 
 }  // namespace
