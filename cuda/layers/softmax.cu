@@ -15,7 +15,7 @@ struct alignas(4 * kLanes) OfRows {
   float of[kLanes];
 };
 
-/// The rows themselves, columns first, so that every loop over lanes is one over a vector. OfRows without a row hold 0.
+/// The rows themselves, columns first, so that every loop over lanes is one over a vector. Lanes without a row hold 0.
 struct Rows {
   OfRows column[kMaxSoftmaxColumns];
 

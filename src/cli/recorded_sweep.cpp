@@ -102,7 +102,7 @@ RecordedTraining::RecordedTraining(const SweepRecord& record, const SweepRunOpti
                                    const std::vector<Override>& overrides)
     : sweep(record, overrides),
       device(device_of(options.device.empty() ? record.device : options.device)),
-      training(sweep.spec, sweep.configurations, device, record.seed, with_plan(options.training, record)),
+      training(sweep.spec, sweep.configurations, device, record.seed, with_plan(options.executor, record)),
       info(run_info(sweep.spec, sweep.configurations, training, device, record.seed)),
       differences(find_differences(record, info)) {
   if (record.data_fingerprint.empty() || record.data_fingerprint == info.data_fingerprint) return;

@@ -31,9 +31,7 @@ void resume(const ResumeOptions& options) {
   RecordedTraining again(record, options.training, overrides);
   note("Device: " + again.device.to_string());
   for (const auto& difference : again.differences) note("Note: " + difference);
-  if (options.training.verbose) {
-    for (const auto& line : again.info.notes) note(line);
-  }
+  options.training.note_details(again.info);
   if (!again.data_difference.empty()) {
     throw DataError(options.directory + ": " + again.data_difference +
                     ", and half a sweep on other data means nothing; bring the data back, or run the sweep again");

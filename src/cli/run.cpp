@@ -33,11 +33,9 @@ void run(const RunOptions& options) {
   Context sampling;
   sampling.seed = seed;
   const Configurations configurations = sample(host_backend(), sampling, spec);
-  Training training(spec, configurations, device, seed, options.training.training);
+  Training training(spec, configurations, device, seed, options.training.executor);
   RunInfo info = run_info(spec, configurations, training, device, seed);
-  if (options.training.verbose) {
-    for (const auto& line : info.notes) note(line);
-  }
+  options.training.note_details(info);
   if (const std::string sampled = sampling_note(spec); !sampled.empty()) {
     note(sampled);
     info.notes.push_back(sampled);

@@ -35,11 +35,11 @@ bool export_after_failure(const std::string& output) noexcept {
 
 void SweepRunOptions::add_training_to(CLI::App& command) {
   command.add_option("--device", device, "auto, cpu, cuda or cuda:N")->capture_default_str();
-  command.add_option("--threads", training.n_threads, "worker threads on a CPU (default: one a core)")
+  command.add_option("--threads", executor.n_threads, "worker threads on a CPU (default: one a core)")
       ->check(CLI::Range(1, 4096));
-  command.add_option("--tile", training.tile_size, "trials in one batched module (default: measured)")
+  command.add_option("--tile", executor.tile_size, "trials in one batched module (default: measured)")
       ->check(CLI::Range(1, 1 << 20));
-  command.add_option("--memory", training.memory_bytes, "stay within: trains fewer trials at once (default: what is free)")
+  command.add_option("--memory", executor.memory_bytes, "stay within: trains fewer trials at once (default: what is free)")
       ->transform(CLI::AsSizeValue(false))
       ->check(CLI::PositiveNumber)
       ->type_name("SIZE");
@@ -62,6 +62,12 @@ void SweepRunOptions::add_to(CLI::App& command) {
 
 void SweepRunOptions::note(const std::string& text) const {
   if (!quiet) std::fprintf(stderr, "%s\n", text.c_str());
+}
+
+void SweepRunOptions::note_details(const RunInfo& info) const {
+  for (const auto& line : info.notes) {
+    if (verbose) note(line);
+  }
 }
 
 RunInfo run_info(const SweepSpec& spec, const Configurations& configurations, Training& training, const Device& device,

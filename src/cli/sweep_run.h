@@ -20,7 +20,7 @@ namespace lockstep::cli {
 /// What `run` and `resume` share: how to train, and what to say.
 struct SweepRunOptions {
   std::string device = "auto";
-  TrainingOptions training;
+  TrainingOptions executor;
   CheckpointOptions checkpoint;
   bool quiet = false;
   bool verbose = false;
@@ -32,6 +32,8 @@ struct SweepRunOptions {
   void add_to(CLI::App& command);
   /// To standard error, unless quiet.
   void note(const std::string& text) const;
+  /// With --verbose: what is to be known of the executor and the data.
+  void note_details(const RunInfo& info) const;
 };
 
 /// What the results say of the run that makes them.

@@ -22,9 +22,7 @@ Key key_of(const Configurations& configurations, int64_t trial, const std::set<i
 /// Builds a trial and trains it for one step.
 std::unique_ptr<Tile> build_and_step(const TileSource& source, const DataPart& train, int64_t trial) {
   auto tile = std::make_unique<Tile>(source, std::vector<int64_t>{trial});
-  tile->program().module->train(true);
-  const int64_t size = std::min(tile->program().batch_size, train.size());
-  tile->train_step(train.inputs.narrow(0, 0, size), train.targets.narrow(0, 0, size));
+  tile->probe_step(train);
   return tile;
 }
 
@@ -58,7 +56,7 @@ void probe(const TileSource& source, const DataPart& train, int64_t trial, Cohor
     }
   });
   cohort.n_intervals = tile->program().n_intervals;
-  cohort.steps_per_interval = (train.size() + tile->program().batch_size - 1) / tile->program().batch_size;
+  cohort.steps_per_interval = tile->steps_per_interval();
   cohort.row_size = tile->row_size();
   cohort.row_bytes = tile->bytes();
   names_read.insert(tile->config().names_read().begin(), tile->config().names_read().end());

@@ -350,11 +350,8 @@ class TorchExecutor final : public TaskExecutor {
       } else if (options_.device.is_cuda()) {
         tile.size = kLargestGpuTile;
       } else {
-        const auto n_trials = static_cast<int64_t>(cohort_of_.size());
-        const int64_t share = (n_trials + workers_.n_threads() - 1) / workers_.n_threads();
-        guarded("measuring tiles", [&] {
-          tile = plan_tile(source_, train_, cohorts_[c], std::min(share, kLargestCpuTile), workers_);
-        });
+        const int64_t most = std::min(share_of_a_worker(cohort_of_.size()), kLargestCpuTile);
+        guarded("measuring tiles", [&] { tile = plan_tile(source_, train_, cohorts_[c], most, workers_); });
       }
       tiles_.push_back(std::move(tile));
     }
@@ -401,13 +398,14 @@ class TorchExecutor final : public TaskExecutor {
   /// just then hold gradients and activations; on a GPU all do.
   int64_t plan_capacity() const {
     double trial_bytes = 0, working_bytes = 0;
-    for (const auto& cohort : cohorts_) {
+    for (size_t c = 0; c < cohorts_.size(); ++c) {
+      const Cohort& cohort = cohorts_[c];
       const double share = static_cast<double>(cohort.trials.size()) / static_cast<double>(cohort_of_.size());
       const auto step_bytes = static_cast<double>(cohort.trial_bytes);
       trial_bytes += share * (options_.device.is_cpu() ? static_cast<double>(cohort.row_bytes) : step_bytes);
       if (options_.device.is_cpu()) {
-        const auto tile = static_cast<double>(tiles_[static_cast<size_t>(&cohort - cohorts_.data())].size);
-        working_bytes = std::max(working_bytes, workers_.n_threads() * tile * step_bytes);
+        const auto tile_size = static_cast<double>(tiles_[c].size);
+        working_bytes = std::max(working_bytes, workers_.n_threads() * tile_size * step_bytes);
       }
     }
     const auto free_bytes = static_cast<double>(
@@ -420,9 +418,13 @@ class TorchExecutor final : public TaskExecutor {
   int64_t tile_capacity(size_t cohort) const {
     if (options_.tile_size > 0 || options_.device.is_cuda()) return tiles_[cohort].size;
     // No larger than what gives every core a tile: few trials may be left.
-    const auto n_running = static_cast<int64_t>(slot_of_.empty() ? cohort_of_.size() : slot_of_.size());
-    const int64_t share = (n_running + workers_.n_threads() - 1) / workers_.n_threads();
-    return std::max<int64_t>(1, std::min(tiles_[cohort].size, share));
+    return std::min(tiles_[cohort].size, share_of_a_worker(slot_of_.empty() ? cohort_of_.size() : slot_of_.size()));
+  }
+
+  /// Trials, at least 1, that each worker has of so many.
+  int64_t share_of_a_worker(size_t n_trials) const {
+    const auto n_workers = static_cast<size_t>(workers_.n_threads());
+    return std::max<int64_t>(1, static_cast<int64_t>((n_trials + n_workers - 1) / n_workers));
   }
 
   double cost(const Place& place) const {

@@ -5,6 +5,8 @@
 
 #include <ATen/native/CPUBlas.h>
 
+#include "torch/transpose.h"
+
 namespace lockstep {
 namespace {
 
@@ -29,7 +31,7 @@ void multiply(int64_t m, int64_t n, int64_t k, const float* a, const float* b, f
   at::native::cpublas::brgemm(m, n, k, k, n, n, add, a, b, c, /*is_vnni=*/false);
 }
 
-/// It does not say; it throws.
+// It does not say; it throws.
 bool has_micro_kernels() {
   static const bool has = [] {
     const float a = 2, b = 3;
@@ -44,6 +46,16 @@ bool has_micro_kernels() {
   return has;
 }
 
+void transposed_multiply(int64_t n_rows, int64_t n_a, int64_t n_b, const float* a, const float* b, float* c, bool add) {
+  constexpr int64_t kBlock = 128;  // rows that are transposed at a time: they and their columns stay in the cache
+  float* columns = scratch(kScratches - 1, kBlock * n_a);
+  for (int64_t row = 0; row < n_rows; row += kBlock) {
+    const int64_t here = std::min(kBlock, n_rows - row);
+    transpose(here, n_a, a + row * n_a, columns);
+    multiply(n_a, n_b, here, columns, b + row * n_b, c, add || row > 0);
+  }
+}
+
 void sum_rows(const float* rows, int64_t n_rows, int64_t n_columns, float* out) {
   int64_t column = 0;
   for (; column + 64 <= n_columns; column += 64) sum_rows_of_columns<64>(rows + column, n_rows, n_columns, out + column);
@@ -52,7 +64,7 @@ void sum_rows(const float* rows, int64_t n_rows, int64_t n_columns, float* out) 
 }
 
 float* scratch(size_t which, int64_t size) {
-  static thread_local std::vector<float> buffers[4];
+  static thread_local std::vector<float> buffers[kScratches];
   if (buffers[which].size() < static_cast<size_t>(size)) buffers[which].resize(static_cast<size_t>(size));
   return buffers[which].data();
 }

@@ -174,29 +174,35 @@ std::tuple<Tensor, Tensor> max_pool_by_row(const Tensor& x, at::IntArrayRef kern
 
 }  // namespace
 
-RowKernels::RowKernels(int64_t n_rows) : before_(n_rows_here), include_(kKey) { n_rows_here = n_rows; }
+RowKernels::RowKernels(int64_t n_rows) : before_(n_rows_here), include_((register_row_kernels(), kKey)) {
+  n_rows_here = n_rows;
+}
 
 RowKernels::~RowKernels() { n_rows_here = before_; }
 
 void register_row_kernels() {
-  auto* any = new torch::Library(torch::Library::IMPL, "_", kKey, __FILE__, __LINE__);
-  any->fallback(torch::CppFunction::makeFallthrough());
-  auto* library = new torch::Library(torch::Library::IMPL, "aten", kKey, __FILE__, __LINE__);
-  for (const auto* name : {"sigmoid", "sigmoid_", "elu", "elu_", "elu_backward", "silu", "silu_", "silu_backward",
-                           "mish", "mish_", "mish_backward", "softplus", "softplus_backward", "log_sigmoid_backward",
-                           "pow.Tensor_Scalar", "pow.Tensor_Tensor", "pow.Scalar", "pow_.Scalar", "pow_.Tensor"}) {
-    library->impl(name, torch::CppFunction::makeFromBoxedFunction<&by_row>());
-  }
-  for (const auto* name : {"gelu", "gelu_", "gelu_backward"}) {
-    library->impl(name, torch::CppFunction::makeFromBoxedFunction<&by_full_row>());
-  }
-  library->impl("bmm", bmm_by_row);
-  library->impl("baddbmm", baddbmm_by_row);
-  library->impl("max_pool2d_with_indices", max_pool_by_row);
-  library->impl("_softmax", softmax_by_row);
-  library->impl("_log_softmax", log_softmax_by_row);
-  library->impl("_softmax_backward_data", softmax_backward_by_row);
-  library->impl("_log_softmax_backward_data", log_softmax_backward_by_row);
+  static const bool done = [] {
+    auto* any = new torch::Library(torch::Library::IMPL, "_", kKey, __FILE__, __LINE__);
+    any->fallback(torch::CppFunction::makeFallthrough());
+    auto* library = new torch::Library(torch::Library::IMPL, "aten", kKey, __FILE__, __LINE__);
+    for (const auto* name : {"sigmoid", "sigmoid_", "elu", "elu_", "elu_backward", "silu", "silu_", "silu_backward",
+                             "mish", "mish_", "mish_backward", "softplus", "softplus_backward", "log_sigmoid_backward",
+                             "pow.Tensor_Scalar", "pow.Tensor_Tensor", "pow.Scalar", "pow_.Scalar", "pow_.Tensor"}) {
+      library->impl(name, torch::CppFunction::makeFromBoxedFunction<&by_row>());
+    }
+    for (const auto* name : {"gelu", "gelu_", "gelu_backward"}) {
+      library->impl(name, torch::CppFunction::makeFromBoxedFunction<&by_full_row>());
+    }
+    library->impl("bmm", bmm_by_row);
+    library->impl("baddbmm", baddbmm_by_row);
+    library->impl("max_pool2d_with_indices", max_pool_by_row);
+    library->impl("_softmax", softmax_by_row);
+    library->impl("_log_softmax", log_softmax_by_row);
+    library->impl("_softmax_backward_data", softmax_backward_by_row);
+    library->impl("_log_softmax_backward_data", log_softmax_backward_by_row);
+    return true;
+  }();
+  (void)done;
 }
 
 }  // namespace lockstep

@@ -28,6 +28,7 @@ class RowOptimizer {
 
   /// [n_trials] int64: steps that each trial has seen, skipped ones too.
   const torch::Tensor& steps() const { return steps_; }
+  const TrainingLength& length() const { return length_; }
   /// [n_trials] float: what the losses of the next step are to be multiplied with. Undefined: nothing scales.
   const torch::Tensor& loss_scale() const { return loss_scale_; }
   /// [n_trials] uint8: 1 where a loss since `forget_divergence` was not finite, or above the trial's threshold.

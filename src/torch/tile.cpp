@@ -190,6 +190,12 @@ torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor&
   return loss;
 }
 
+void Tile::probe_step(const DataPart& train) {
+  program_.module->train(true);
+  const int64_t size = std::min(program_.batch_size, train.size());
+  train_step(train.inputs.narrow(0, 0, size), train.targets.narrow(0, 0, size));
+}
+
 torch::Tensor Tile::orders_of_trials(int64_t n, const std::map<int64_t, torch::Tensor>& orders) const {
   std::vector<torch::Tensor> rows;
   for (size_t i = 0; i < trials_.size(); ++i) {

@@ -50,6 +50,10 @@ class Tile {
   /// One optimiser step on a minibatch that all trials share, or with `per_trial` on one each: [n_trials, ...] then.
   /// Returns the loss of each trial, [n_trials].
   torch::Tensor train_step(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial = false);
+  /// One step on the part's first minibatch: what a step takes, and whether it can be taken.
+  void probe_step(const DataPart& train);
+  /// Optimiser steps in an interval.
+  int64_t steps_per_interval() const { return optimizer_->length().steps_per_epoch; }
   /// Each trial's mean of a metric's values over a part, not finished: [n_trials] double on the tile's device, in the
   /// order of `trials()`; NaN for one that diverged in its last epoch: whose training loss was not finite, or above its
   /// threshold. Like training, it does not make the host wait for the device.

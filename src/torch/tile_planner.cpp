@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
+#include <limits>
 #include <map>
 
 #ifdef __linux__
@@ -30,15 +31,12 @@ double measure(const TileSource& source, const DataPart& train, const Cohort& co
   workers.run(workers.n_threads(), [&](int64_t worker) {
     const std::vector<int64_t> trials(cohort.trials.begin(), cohort.trials.begin() + size);
     Tile tile(source, trials);
-    tile.program().module->train(true);
-    const int64_t n_examples = std::min(tile.program().batch_size, train.size());
-    const torch::Tensor inputs = train.inputs.narrow(0, 0, n_examples), targets = train.targets.narrow(0, 0, n_examples);
-    double fastest = 0;
-    for (int step = 0; step < kSteps; ++step) {
+    tile.probe_step(train);  // to warm up
+    double fastest = std::numeric_limits<double>::infinity();
+    for (int step = 1; step < kSteps; ++step) {
       const auto begin = std::chrono::steady_clock::now();
-      tile.train_step(inputs, targets);
-      const double took = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
-      if (step == 1 || (step > 1 && took < fastest)) fastest = took;
+      tile.probe_step(train);
+      fastest = std::min(fastest, std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count());
     }
     seconds[static_cast<size_t>(worker)] = fastest / static_cast<double>(size);
   });
@@ -96,9 +94,7 @@ WorkingMemory measure_memory(const TileSource& source, const DataPart& train, co
     return static_cast<double>(peak_memory_bytes([&] {
       const std::vector<int64_t> trials(cohort.trials.begin(), cohort.trials.begin() + n_trials);
       Tile tile(source, trials);
-      tile.program().module->train(true);
-      const int64_t n_examples = std::min(tile.program().batch_size, train.size());
-      tile.train_step(train.inputs.narrow(0, 0, n_examples), train.targets.narrow(0, 0, n_examples));
+      tile.probe_step(train);
       const int64_t n_scored = std::min<int64_t>(validation.size(), Tile::kEvaluationBatch);
       tile.evaluate({validation.inputs.narrow(0, 0, n_scored), validation.targets.narrow(0, 0, n_scored)}, metric);
     }));

@@ -23,12 +23,11 @@ Tensor per_trial(const Tensor& x, int64_t n_trials) {
   return x.dim() == 3 ? x : x.unsqueeze(0).expand({n_trials, x.size(0), x.size(1)});
 }
 
-/// The matrices of an operand, each contiguous. They may lie apart, as parameters do in their matrix; that needs no copy.
+/// The matrices of an operand, each contiguous.
 class Matrices {
  public:
   explicit Matrices(const Tensor& operand) : shared_(operand.dim() == 2) {
-    tensor_ = shared_ ? operand.unsqueeze(0) : operand;
-    if (!tensor_[0].is_contiguous()) tensor_ = tensor_.contiguous();
+    tensor_ = with_contiguous_trials(shared_ ? operand.unsqueeze(0) : operand);
     data_ = tensor_.const_data_ptr<float>();
     stride_ = shared_ ? 0 : tensor_.stride(0);
   }
@@ -43,6 +42,10 @@ class Matrices {
 };
 
 }  // namespace
+
+Tensor with_contiguous_trials(const Tensor& x) {
+  return !x.defined() || x.select(0, 0).is_contiguous() ? x : x.contiguous();
+}
 
 Tensor times_transposed(const Tensor& a, const Tensor& b, const Tensor& bias) {
   const int64_t n_trials = n_trials_of(a, b), n_rows = a.size(-2), n_columns = b.size(-2), n_inner = a.size(-1);
@@ -83,19 +86,6 @@ Tensor times_transposed(const Tensor& a, const Tensor& b, const Tensor& bias) {
 
 namespace {
 
-/// Rows that are transposed at a time: they and their columns stay in the cache.
-constexpr int64_t kRowBlock = 128;
-
-/// out [n_a, n_b] = a^T b, for a [n_rows, n_a] and b [n_rows, n_b]. `columns` [n_a * kRowBlock] is scratch memory.
-void transposed_product(int64_t n_rows, int64_t n_a, int64_t n_b, const float* a, const float* b, float* columns,
-                        float* out) {
-  for (int64_t row = 0; row < n_rows; row += kRowBlock) {
-    const int64_t here = std::min(kRowBlock, n_rows - row);
-    transpose(here, n_a, a + row * n_a, columns);
-    multiply(n_a, n_b, here, columns, b + row * n_b, out, row > 0);
-  }
-}
-
 /// Where the result of relu was 0, so is the gradient. (A NaN is not 0: as LibTorch has it.)
 void mask(const float* gradient, const float* rectified, float* out, int64_t size) {
   for (int64_t i = 0; i < size; ++i) out[i] = rectified[i] <= 0.0f ? 0.0f : gradient[i];
@@ -121,7 +111,6 @@ LinearGradients linear_backward(const Tensor& gradient, const Tensor& x, const T
   if (want_weight) out.weight = at::empty({n_trials, n_out, n_in}, gradient.options());
   if (want_bias) out.bias = at::empty({n_trials, n_out}, gradient.options());
   float* masked = results.defined() ? scratch(0, size) : nullptr;
-  float* columns = want_weight ? scratch(1, kRowBlock * n_out) : nullptr;
   for (int64_t t = 0; t < n_trials; ++t) {
     const float* rows = gradients[t];
     if (results.defined()) {
@@ -130,8 +119,7 @@ LinearGradients linear_backward(const Tensor& gradient, const Tensor& x, const T
     }
     if (want_bias) sum_rows(rows, n_rows, n_out, out.bias.mutable_data_ptr<float>() + t * n_out);
     if (want_weight) {
-      float* of_weight = out.weight.mutable_data_ptr<float>() + t * n_out * n_in;
-      transposed_product(n_rows, n_out, n_in, rows, xs[t], columns, of_weight);
+      transposed_multiply(n_rows, n_out, n_in, rows, xs[t], out.weight.mutable_data_ptr<float>() + t * n_out * n_in);
     }
     if (want_input) {
       multiply(n_rows, n_in, n_out, rows, weights[t], out.input.mutable_data_ptr<float>() + t * n_rows * n_in);
@@ -158,9 +146,8 @@ Tensor transposed_times(const Tensor& a, const Tensor& b) {
   const Matrices as(a), bs(b);
   Tensor out = at::empty({n_trials, n_rows, n_columns}, a.options());
   float* out_data = out.mutable_data_ptr<float>();
-  float* columns = scratch(0, kRowBlock * n_rows);
   for (int64_t t = 0; t < n_trials; ++t) {
-    transposed_product(n_inner, n_rows, n_columns, as[t], bs[t], columns, out_data + t * n_rows * n_columns);
+    transposed_multiply(n_inner, n_rows, n_columns, as[t], bs[t], out_data + t * n_rows * n_columns);
   }
   return out;
 }

@@ -150,7 +150,7 @@ torch::Tensor empty(c10::SymIntArrayRef size, std::optional<at::ScalarType> dtyp
                         format.value_or(at::MemoryFormat::Contiguous) == at::MemoryFormat::Contiguous;
   return per_trial(size, device, [&](c10::SymIntArrayRef s, std::optional<at::Device> d) {
     // Initial weights: what comes after them in the heap stays, and would keep their place from being of use again.
-    if (is_plain && Construction::current() != nullptr) {
+    if (is_plain && Construction::current() != nullptr && d->is_cpu()) {
       return lasting_zeros(C10_AS_INTARRAYREF_SLOW(s),
                            torch::dtype(dtype.value_or(at::get_default_dtype_as_scalartype())).device(d));
     }

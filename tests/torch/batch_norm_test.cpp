@@ -93,18 +93,25 @@ double difference(const Tensor& got, const Tensor& want) {
   return ((got - want).abs().max() / want.abs().max()).item<double>();
 }
 
+/// Leaves of their own with each trial's values, from before the batch changes statistics.
+std::vector<Operands> of_each(const Operands& operands, const Case& c) {
+  std::vector<Operands> out;
+  for (int64_t t = 0; t < kTrials; ++t) out.push_back(operands.of(t, c));
+  return out;
+}
+
+Tensor output_in_a_batch(const Operands& operands, const Case& c) {
+  TrialScope scope(kTrials);
+  return physical(operands.in(scope, c).output(c.training));
+}
+
 class BatchNormRule : public ::testing::TestWithParam<Case> {};
 
 TEST_P(BatchNormRule, EqualsLoopOverTrials) {
   const Case& c = GetParam();
   const Operands operands = made(c);
-  std::vector<Operands> alone;
-  for (int64_t t = 0; t < kTrials; ++t) alone.push_back(operands.of(t, c));
-  Tensor out;
-  {
-    TrialScope scope(kTrials);
-    out = physical(operands.in(scope, c).output(c.training));
-  }
+  const std::vector<Operands> alone = of_each(operands, c);
+  const Tensor out = output_in_a_batch(operands, c);
   const auto weights = torch::randn(out.sizes());
   out.backward(weights);
   Operands sums;
@@ -152,13 +159,8 @@ TEST_P(BatchNormRuleOfEach, GradientOfGradientEqualsLoop) {
     }
     return sum;
   };
-  std::vector<Operands> alone;
-  for (int64_t t = 0; t < kTrials; ++t) alone.push_back(operands.of(t, c));
-  Tensor out;
-  {
-    TrialScope scope(kTrials);
-    out = physical(operands.in(scope, c).output(c.training));
-  }
+  const std::vector<Operands> alone = of_each(operands, c);
+  const Tensor out = output_in_a_batch(operands, c);
   const auto weights = torch::randn(out.sizes());
   penalty(out, weights, operands).backward();
   for (int64_t t = 0; t < kTrials; ++t) {

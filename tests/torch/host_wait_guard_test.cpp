@@ -107,7 +107,6 @@ TEST_P(WaitingOps, AreRefusedInTheBackwardPass) {
       return {gradients[0] * 2, Tensor()};
     }
   };
-  { const TrialScope registers_our_kernels(1); }
   const Tensor x = numbers().requires_grad_();
   const Tensor loss = Calls::apply(x, &GetParam()).sum();
   const std::string said = refusal([&] {

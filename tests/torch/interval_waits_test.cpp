@@ -52,15 +52,9 @@ FunctionTask adjusted_task(OptimizerKind optimizer) {
     program.batch_size = 16;
     program.n_intervals = 6;
     program.own_order = true;
-    auto& options = program.optimizer;
-    options.kind = optimizer;
-    options.lr = lr;
-    options.schedule.kind = config.tensor("schedule", LearningRateSchedule::kCosine);
-    options.schedule.warmup_epochs = config.tensor("warmup", 1);
-    options.clip_grad_value = config.tensor("clip_value", 0.5);
-    options.clip_grad_norm = config.tensor("clip_norm", 1);
-    options.loss_scale = config.tensor("scale", 128);
-    options.divergence_threshold = config.tensor("threshold", 1e6);
+    program.optimizer.kind = optimizer;
+    program.optimizer.lr = lr;
+    set_training_options(config, program.optimizer);
     return program;
   });
 }

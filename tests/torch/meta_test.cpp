@@ -86,12 +86,7 @@ TEST_F(MetaTile, MlpWithOptionsTrains) {
     };
     program.loss = [=](torch::Tensor output, torch::Tensor y) { return lockstep::cross_entropy(output, y, smoothing); };
     program.own_order = true;
-    auto& options = program.optimizer;
-    options.schedule.kind = config.tensor("schedule", 2);
-    options.clip_grad_value = config.tensor("clip_value", 0.5);
-    options.clip_grad_norm = config.tensor("clip_norm", 1);
-    options.loss_scale = config.tensor("scale", 128);
-    options.divergence_threshold = config.tensor("threshold", 1e6);
+    set_training_options(config, program.optimizer);
     return program;
   });
   train(task);

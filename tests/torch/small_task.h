@@ -4,6 +4,7 @@
 #include <string>
 #include <vector>
 
+#include <lockstep/backend.h>
 #include <lockstep/configurations.h>
 #include <lockstep/torch/task.h>
 #include <torch/torch.h>
@@ -63,6 +64,16 @@ inline void read_training_options(const TrialConfig& config, OptimizerOptions& o
   options.loss_scale = if_given(config, "loss_scale");
   options.loss_scale_growth_interval = if_given(config, "loss_scale_growth_interval");
   options.divergence_threshold = if_given(config, "divergence_threshold");
+}
+
+/// Every option that the task may set beside the rates, the same for all trials.
+inline void set_training_options(const TrialConfig& config, OptimizerOptions& options) {
+  options.schedule.kind = config.tensor("schedule", LearningRateSchedule::kCosine);
+  options.schedule.warmup_epochs = config.tensor("warmup", 1);
+  options.clip_grad_value = config.tensor("clip_value", 0.5);
+  options.clip_grad_norm = config.tensor("clip_norm", 1);
+  options.loss_scale = config.tensor("scale", 128);
+  options.divergence_threshold = config.tensor("threshold", 1e6);
 }
 
 /// Reads width, optimizer and batch_size as C++ values, everything else as tensors.

@@ -9,7 +9,9 @@
 
 #include "executor_calls.h"
 #include "torch/cohorts.h"
+#include "torch/heap.h"
 #include "torch/small_task.h"
+#include "torch/step_memory.h"
 #include "torch/tile_planner.h"
 
 namespace lockstep {
@@ -118,6 +120,22 @@ TEST_F(TilePlanner, MemoryOfAStepGrowsWithItsTrials) {
   const WorkingMemory memory = measure_memory(source, data.train, data.validation, task_.metrics()[0], cohorts[0]);
   EXPECT_GE(memory.fixed, 0);
   EXPECT_GT(memory.per_trial, static_cast<double>(cohorts[0].row_bytes));
+}
+
+TEST(LastingZeros, CountAsWhatLibTorchAllocates) {
+  for (const int64_t size : {100, 1 << 20}) {
+    torch::Tensor rows;
+    const int64_t peak = peak_memory_bytes([&] { rows = lasting_zeros({size}, torch::kFloat); });
+    EXPECT_GE(peak, 4 * size);
+    EXPECT_LE(peak, 4 * size + 64);
+    EXPECT_TRUE(rows.eq(0).all().item<bool>());
+    // What is given back counts no more.
+    EXPECT_LE(peak_memory_bytes([&] {
+                lasting_zeros({size}, torch::kFloat);
+                lasting_zeros({size}, torch::kFloat);
+              }),
+              4 * size + 64);
+  }
 }
 
 }  // namespace

@@ -3,6 +3,7 @@
 // order and back, and whose vectors mix trials.
 
 #include <algorithm>
+#include <type_traits>
 
 #include <torch/csrc/autograd/function.h>
 #include <torch/csrc/autograd/functions/utils.h>
@@ -12,6 +13,7 @@
 #include "torch/device_context.h"
 #include "torch/dispatch.h"
 #include "torch/functorch.h"
+#include "torch/trial_products.h"
 
 namespace lockstep {
 namespace {
@@ -31,7 +33,17 @@ struct NormOperands {
 /// Whether all that one trial has of `x` lies together.
 bool has_dense_trials(const Tensor& x) { return x.select(0, 0).is_contiguous(); }
 
-Tensor with_dense_trials(const Tensor& x) { return !x.defined() || has_dense_trials(x) ? x : x.contiguous(); }
+/// Where [T, ...] is, if it is there: its memory, and how far it is from one trial to the next.
+template <class T>
+void locate(const Tensor& x, T*& data, int64_t& stride) {
+  if (!x.defined()) return;
+  if constexpr (std::is_const_v<T>) {
+    data = x.const_data_ptr<std::remove_const_t<T>>();
+  } else {
+    data = x.mutable_data_ptr<T>();
+  }
+  stride = x.stride(0);
+}
 
 /// `mean` and `inverse` [T, channels] are not set.
 BatchNorm described(const NormOperands& operands) {
@@ -41,16 +53,9 @@ BatchNorm described(const NormOperands& operands) {
   norm.n_examples = x.size(1);
   norm.n_channels = x.size(2);
   norm.n_places = x.numel() / (x.size(0) * x.size(1) * x.size(2));
-  norm.input = x.const_data_ptr<float>();
-  norm.input_stride = x.stride(0);
-  if (operands.weight.defined()) {
-    norm.weight = operands.weight.const_data_ptr<float>();
-    norm.weight_stride = operands.weight.stride(0);
-  }
-  if (operands.bias.defined()) {
-    norm.bias = operands.bias.const_data_ptr<float>();
-    norm.bias_stride = operands.bias.stride(0);
-  }
+  locate(x, norm.input, norm.input_stride);
+  locate(operands.weight, norm.weight, norm.weight_stride);
+  locate(operands.bias, norm.bias, norm.bias_stride);
   norm.training = operands.training;
   norm.momentum = operands.momentum;
   norm.eps = operands.eps;
@@ -132,14 +137,8 @@ Normalised normalised(const NormOperands& operands) {
     out.mean = at::empty({x.size(0), x.size(2)}, x.options());
     out.inverse = at::empty({x.size(0), x.size(2)}, x.options());
     BatchNorm norm = described(operands);
-    if (operands.running_mean.defined()) {
-      norm.running_mean = operands.running_mean.data_ptr<float>();
-      norm.running_mean_stride = operands.running_mean.stride(0);
-    }
-    if (operands.running_var.defined()) {
-      norm.running_var = operands.running_var.data_ptr<float>();
-      norm.running_var_stride = operands.running_var.stride(0);
-    }
+    locate(operands.running_mean, norm.running_mean, norm.running_mean_stride);
+    locate(operands.running_var, norm.running_var, norm.running_var_stride);
     norm.output = out.output.mutable_data_ptr<float>();
     norm.mean = out.mean.mutable_data_ptr<float>();
     norm.inverse = out.inverse.mutable_data_ptr<float>();
@@ -202,7 +201,7 @@ std::tuple<Tensor, Tensor, Tensor> batch_norm_rule(const Tensor& input, const st
                           momentum,
                           eps};
     if (is_own(operands)) {
-      for (auto* each : {&operands.input, &operands.weight, &operands.bias}) *each = with_dense_trials(*each);
+      for (auto* each : {&operands.input, &operands.weight, &operands.bias}) *each = with_contiguous_trials(*each);
       const Normalised result = normalised(operands);
       out = result.output;
       saved_mean = result.mean;

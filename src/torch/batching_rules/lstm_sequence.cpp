@@ -33,9 +33,6 @@ TrialRows from_trial(const TrialRows& rows, int64_t t) {
   return rows.data == nullptr ? rows : TrialRows{rows.data + t * rows.trial_stride, rows.trial_stride};
 }
 
-/// Matrices [T, ...] that are contiguous one by one, as parameters are.
-Tensor with_contiguous_trials(const Tensor& x) { return x[0].is_contiguous() ? x : x.contiguous(); }
-
 /// A sequence, [T, length, batch, ...], and the state that it starts from, [T, batch, size].
 struct Sequence {
   Tensor gates, cells, tanh_cells, outputs;
@@ -132,16 +129,14 @@ void run_step_back(const Sequence& sequence, int64_t n, int64_t t, int64_t n_tri
 
 void run_trials_back(const Sequence& sequence, const Tensor& weight, const SequenceGradients& gradients) {
   const int64_t batch = sequence.batch(), size = sequence.size(), length = sequence.length();
-  float* columns = scratch(0, batch * 4 * size);
-  float* of_bias = scratch(1, 4 * size);
+  float* of_bias = scratch(0, 4 * size);
   for (int64_t t = 0; t < sequence.n_trials(); ++t) {
     for (int64_t n = length - 1; n >= 0; --n) {
       run_step_back(sequence, n, t, 1, gradients);
       const float* of_gates = from_trial(at_step(gradients.gates, sequence.place(n)), t).data;
       if (gradients.weight.defined()) {
-        transpose(batch, 4 * size, of_gates, columns);
-        multiply(4 * size, size, batch, columns, from_trial(sequence.hidden_before(n), t).data,
-                 from_trial(rows_of(gradients.weight), t).data, n != length - 1);
+        transposed_multiply(batch, 4 * size, size, of_gates, from_trial(sequence.hidden_before(n), t).data,
+                            from_trial(rows_of(gradients.weight), t).data, n != length - 1);
       }
       if (gradients.bias.defined()) {
         float* sum = from_trial(rows_of(gradients.bias), t).data;
@@ -172,8 +167,7 @@ struct LstmBackward : public torch::autograd::Node {
 
   variable_list apply(variable_list&& given) override {
     TORCH_CHECK(!at::GradMode::is_enabled(), "an LSTM in a batch of trials has no second derivative");
-    variable_list out(5);
-    if (!given[0].defined() && !given[1].defined()) return out;
+    if (!given[0].defined() && !given[1].defined()) return variable_list(5);
     Sequence all = sequence;
     all.outputs = outputs.unpack();
     all.first_hidden = hidden.unpack().contiguous();
@@ -226,8 +220,8 @@ std::pair<Tensor, Tensor> lstm_sequence(const Tensor& from_input, const Tensor& 
     }
     sequence.first_hidden = hidden.contiguous();
     sequence.first_cell = cell.contiguous();
-    const Tensor w = with_contiguous_trials(weight), given = from_input.contiguous();
-    const Tensor added = bias.defined() ? with_contiguous_trials(bias) : bias;
+    const Tensor w = with_contiguous_trials(weight), added = with_contiguous_trials(bias);
+    const Tensor given = from_input.contiguous();
     if (sequence.fits_micro_kernels()) {
       run_trials(sequence, given, w, added);
     } else {

@@ -1,4 +1,4 @@
-// mm and addmm, which LibTorch's linear layers and 2-d products come down to. functorch makes one batched product of them, whose
+// linear, matmul, mm and addmm, which LibTorch's linear layers and 2-d products come down to. functorch makes one batched product of them, whose
 // weight gradient comes out transposed and is copied back, and adds the bias in a pass of its own. Here each trial's product is
 // computed by itself and written once, where it belongs.
 
@@ -104,11 +104,7 @@ Tensor with_backward(const Tensor& a, const Tensor& b, const variable_list& inpu
 
 /// a b, plus `bias` [T, columns] where it is defined. A b that is a transposed view is read as it is stored.
 Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias) {
-  if (b.stride(-2) == 1 && b.stride(-1) != 1) {
-    const Tensor stored = b.transpose(-2, -1);
-    return with_backward<TimesTransposedBackward>(a, stored, {a, stored, bias},
-                                                  [&] { return times_transposed(a, stored, bias); });
-  }
+  if (b.stride(-2) == 1 && b.stride(-1) != 1) return linear_of_trials(a, b.transpose(-2, -1), bias);
   const Tensor out = with_backward<TimesBackward>(a, b, {a, b}, [&] { return times(a, b); });
   return bias.defined() ? out + bias.unsqueeze(1) : out;
 }
@@ -150,24 +146,32 @@ Tensor addmm(const Tensor& self, const Tensor& a, const Tensor& b, const at::Sca
   return functorch::wrap_innermost(out);
 }
 
+/// `compute` of the rows of x, [T, rows, columns] or [rows, columns] and shared, with x's dimensions given back to the
+/// result, [T, rows, n_out].
+template <class Compute>
+Tensor of_rows(const Tensor& x, bool per_trial, int64_t n_trials, int64_t n_out, const Compute& compute) {
+  auto sizes = x.sizes().vec();
+  const Tensor rows = per_trial ? x.reshape({n_trials, -1, sizes.back()}) : x.reshape({-1, sizes.back()});
+  if (!per_trial) sizes.insert(sizes.begin(), n_trials);
+  sizes.back() = n_out;
+  const Tensor out = compute(rows);
+  return out.sizes() == sizes ? out : out.view(sizes);  // a view would hide from relu what it stands behind
+}
+
 /// Rows of more dimensions times a matrix, as linear layers of sequences have it. LibTorch makes a product an example of
 /// them where the rows do not lie in their order, each with a weight gradient of its own.
 Tensor matmul(const Tensor& a, const Tensor& b) {
   const auto physical_a = functorch::unwrap_innermost(a);
   const auto physical_b = functorch::unwrap_innermost(b);
   if (a.dim() < 3 || b.dim() != 2 || !(physical_a || physical_b)) return at::compositeimplicitautograd::matmul(a, b);
+  TORCH_CHECK(a.size(-1) == b.size(0), "matmul: a has ", a.size(-1), " columns, but b has ", b.size(0), " rows");
   Tensor out;
   {
     functorch::InsideRule inside;
     const Tensor left = physical_a.value_or(a), right = physical_b.value_or(b);
-    auto sizes = left.sizes().vec();  // [T, ..., in], or without T where all trials share it
     const int64_t n_trials = physical_a ? left.size(0) : right.size(0);
-    TORCH_CHECK(sizes.back() == right.size(-2), "matmul: a has ", sizes.back(), " columns, but b has ", right.size(-2), " rows");
-    const Tensor rows =
-        physical_a ? left.reshape({n_trials, -1, sizes.back()}) : left.reshape({-1, sizes.back()});
-    if (!physical_a) sizes.insert(sizes.begin(), n_trials);
-    sizes.back() = right.size(-1);
-    out = product(rows, right, {}).view(sizes);
+    out = of_rows(left, physical_a.has_value(), n_trials, right.size(-1),
+                  [&](const Tensor& rows) { return product(rows, right, {}); });
   }
   return functorch::wrap_innermost(out);
 }
@@ -179,27 +183,23 @@ Tensor linear(const Tensor& input, const Tensor& weight, const std::optional<Ten
   if ((!x && !w) || weight.dim() != 2) {  // only the bias is per trial; or a vector of weights
     return at::compositeimplicitautograd::linear(input, weight, bias);
   }
+  TORCH_CHECK(input.size(-1) == weight.size(1), "linear: input has ", input.size(-1), " features, but weight ",
+              weight.sizes(), " takes ", weight.size(1));
   std::optional<Tensor> b;
   if (bias && bias->defined()) b = functorch::unwrap_innermost(*bias);
   Tensor out;
   {
     functorch::InsideRule inside;
     const Tensor given = x.value_or(input), weights = w.value_or(weight);
-    auto sizes = given.sizes().vec();  // [T, ..., in], or without T where all trials share it
-    TORCH_CHECK(sizes.back() == weights.size(-1), "linear: input has ", sizes.back(), " features, but weight ", weight.sizes(),
-                " takes ", weights.size(-1));
     const int64_t n_trials = x ? given.size(0) : weights.size(0);
-    const Tensor rows = x ? given.reshape({n_trials, -1, sizes.back()}) : given.reshape({-1, sizes.back()});
     Tensor added;
     if (b) {
       added = *b;
     } else if (bias && bias->defined()) {
       added = bias->unsqueeze(0).expand({n_trials, -1});
     }
-    out = linear_of_trials(rows, weights, added);
-    if (!x) sizes.insert(sizes.begin(), n_trials);
-    sizes.back() = weights.size(-2);
-    if (sizes.size() != 3) out = out.view(sizes);
+    out = of_rows(given, x.has_value(), n_trials, weights.size(-2),
+                  [&](const Tensor& rows) { return linear_of_trials(rows, weights, added); });
   }
   return functorch::wrap_innermost(out);
 }
