@@ -32,6 +32,8 @@ constexpr int64_t kLargestGpuTile = 4096;
 constexpr double kMemoryShare = 0.7;
 /// Part of the memory that the user gives which is planned: the rest is for what an allocator loses, and for the journal.
 constexpr double kGivenMemoryShare = 0.85;
+/// What glibc keeps for each worker beside that: a pad of 16 MiB at a heap's end, and holes as newcomers come and go.
+constexpr double kHeapOfAWorker = 32 << 20;
 
 std::string in_mib(double bytes) { return std::to_string(static_cast<int64_t>(std::ceil(bytes / (1 << 20)))) + " MiB"; }
 
@@ -369,7 +371,8 @@ class TorchExecutor final : public TaskExecutor {
   /// more than half of what is left.
   int64_t plan_within(int64_t bytes) {
     const auto resident = static_cast<double>(resident_bytes());
-    const double left = kGivenMemoryShare * static_cast<double>(bytes) - resident;
+    const double heaps = kHeapOfAWorker * workers_.n_threads();
+    const double left = kGivenMemoryShare * static_cast<double>(bytes) - resident - heaps;
     double working = 0, row_bytes = 1, of_one = 0;
     for (size_t c = 0; c < cohorts_.size(); ++c) {
       WorkingMemory memory;
@@ -385,11 +388,11 @@ class TorchExecutor final : public TaskExecutor {
     }
     const double slots = (left - working) / row_bytes;
     if (slots < 1) {
-      const double needed = (resident + workers_.n_threads() * of_one + row_bytes) / kGivenMemoryShare;
+      const double needed = (resident + heaps + workers_.n_threads() * of_one + row_bytes) / kGivenMemoryShare;
       throw InputError({}, "memory", in_mib(static_cast<double>(bytes)) + " is too little for one trial",
                        "give at least " + in_mib(needed) + ": the program with its data has " + in_mib(resident) +
-                           ", a training step on each of " + std::to_string(workers_.n_threads()) + " threads " +
-                           in_mib(of_one));
+                           ", each of " + std::to_string(workers_.n_threads()) + " threads " +
+                           in_mib(kHeapOfAWorker + of_one));
     }
     return static_cast<int64_t>(std::min(slots, static_cast<double>(std::numeric_limits<int32_t>::max())));
   }
