@@ -4,6 +4,7 @@
 
 #include <ATen/core/VariableHooksInterface.h>
 
+#include "torch/autograd_node.h"
 #include "torch/dispatch.h"
 #include "torch/functorch.h"
 
@@ -27,7 +28,7 @@ class Hooks final : public at::impl::VariableHooksInterface {
 
   TensorBase tensor_data(const TensorBase& self) const override { return theirs_.tensor_data(self); }
   TensorBase variable_data(const TensorBase& self) const override { return theirs_.variable_data(self); }
-  const c10::intrusive_ptr<torch::autograd::Node>& grad_fn(const TensorBase& self) const override {
+  const AutogradNode& grad_fn(const TensorBase& self) const override {
     return theirs_.grad_fn(self);
   }
   unsigned _register_hook(const TensorBase& self, std::function<TensorBase(const TensorBase&)> hook) const override {

@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
+#include "torch/autograd_node.h"
 #include "torch/device_context.h"
 #include "torch/dispatch.h"
 #include "torch/functorch.h"
@@ -68,9 +69,9 @@ void refuse_wrong_targets(const Problem& problem) {
 /// The loss of each trial, [T].
 Tensor losses_of(const Problem& problem) {
   refuse_wrong_targets(problem);
-  c10::intrusive_ptr<CrossEntropyBackward> node;
+  NodePointer<CrossEntropyBackward> node;
   if (at::GradMode::is_enabled() && problem.scores.requires_grad()) {
-    node = c10::make_intrusive<CrossEntropyBackward>();
+    node = make_node<CrossEntropyBackward>();
     node->set_next_edges(torch::autograd::collect_next_edges(problem.scores));
     node->scores_ = torch::autograd::SavedVariable(problem.scores, false);
     node->problem_ = {{}, problem.targets, problem.mean, problem.ignored};

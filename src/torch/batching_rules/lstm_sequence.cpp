@@ -6,6 +6,7 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
+#include "torch/autograd_node.h"
 #include "torch/device_context.h"
 #include "torch/micro_kernels.h"
 #include "torch/transpose.h"
@@ -202,9 +203,9 @@ struct LstmBackward : public torch::autograd::Node {
 std::pair<Tensor, Tensor> lstm_sequence(const Tensor& from_input, const Tensor& weight, const Tensor& bias,
                                         const Tensor& hidden, const Tensor& cell, bool reverse) {
   const variable_list inputs{from_input, weight, bias, hidden, cell};
-  c10::intrusive_ptr<LstmBackward> node;
+  NodePointer<LstmBackward> node;
   if (at::GradMode::is_enabled() && torch::autograd::any_variable_requires_grad(inputs)) {
-    node = c10::make_intrusive<LstmBackward>();
+    node = make_node<LstmBackward>();
     node->set_next_edges(torch::autograd::collect_next_edges(inputs));
   }
   Tensor out, last;

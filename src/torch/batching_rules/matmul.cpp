@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
+#include "torch/autograd_node.h"
 #include "torch/batching_rules/linear.h"
 #include "torch/dispatch.h"
 #include "torch/functorch.h"
@@ -86,9 +87,9 @@ struct TimesBackward : public ProductBackward {
 /// Runs `compute` without autograd and puts a `Backward` of a and b behind its result where `inputs` ask for one.
 template <class Backward, class Compute>
 Tensor with_backward(const Tensor& a, const Tensor& b, const variable_list& inputs, const Compute& compute) {
-  c10::intrusive_ptr<Backward> node;
+  NodePointer<Backward> node;
   if (at::GradMode::is_enabled() && torch::autograd::any_variable_requires_grad(inputs)) {
-    node = c10::make_intrusive<Backward>();
+    node = make_node<Backward>();
     node->set_next_edges(torch::autograd::collect_next_edges(inputs));
     node->a_ = torch::autograd::SavedVariable(a, false);
     node->b_ = torch::autograd::SavedVariable(b, false);
@@ -215,7 +216,7 @@ Tensor relu(const Tensor& self) {
     if (layer == nullptr || layer->rectified_.defined() || !at::GradMode::is_enabled()) {
       out = at::relu(x);
     } else {
-      auto node = c10::make_intrusive<TimesTransposedBackward>();
+      auto node = make_node<TimesTransposedBackward>();
       for (const auto& edge : layer->next_edges()) node->add_next_edge(edge);
       node->a_ = torch::autograd::SavedVariable(layer->a_.unpack(), false);
       node->b_ = torch::autograd::SavedVariable(layer->b_.unpack(), false);
