@@ -83,6 +83,18 @@ Tensor& bernoulli_tensor_(Tensor& self, const Tensor& probability, Generator gen
   return self.copy_(self.lt(probability));
 }
 
+/// What dropout comes down to on a GPU, where LibTorch's kernel would draw from the global generator; with the formula
+/// of its dropout on a CPU.
+std::tuple<Tensor, Tensor> native_dropout(const Tensor& self, double probability, std::optional<bool> train) {
+  if (streams_of(self, {}) == nullptr) {
+    functorch::BelowVmap below;
+    return at::native_dropout(self, probability, train);
+  }
+  if (!train.value_or(true)) return {self, at::ones_like(self, at::kBool)};
+  const Tensor kept = at::empty_like(self).bernoulli_(1 - probability);
+  return {self * (kept / (1 - probability)), kept.to(at::kBool)};
+}
+
 Tensor& exponential_(Tensor& self, double lambda, Generator generator) {
   functorch::BelowVmap below;
   TrialStreams* streams = streams_of(self, generator);
@@ -185,6 +197,7 @@ void register_random_ops() {
   library->impl("uniform_", uniform_);
   library->impl("normal_", normal_);
   library->impl("bernoulli_.float", bernoulli_);
+  library->impl("native_dropout", native_dropout);
   library->impl("bernoulli_.Tensor", bernoulli_tensor_);
   library->impl("exponential_", exponential_);
   library->impl("random_", random_);

@@ -29,6 +29,7 @@ struct Op {
 std::vector<Op> ops() {
   return {
       {"dropout", [](const Tensor& x) { return F::dropout(x, F::DropoutFuncOptions().p(0.4)); }},
+      {"native_dropout", [](const Tensor& x) { return std::get<0>(torch::native_dropout(x, 0.4, true)); }},
       {"alpha_dropout", [](const Tensor& x) { return F::alpha_dropout(x, F::AlphaDropoutFuncOptions().p(0.4).training(true)); }},
       {"dropout2d", [](const Tensor& x) { return F::dropout2d(x.view({4, 3, 2, 2}), F::Dropout2dFuncOptions().p(0.5)); }},
       {"rand_like", [](const Tensor& x) { return torch::rand_like(x); }},
@@ -142,6 +143,31 @@ FunctionTask dropout_task() {
     program.optimizer.lr = config.tensor("lr");
     return program;
   });
+}
+
+// On a GPU at::dropout comes down to native_dropout, elsewhere it does not.
+TEST(Dropout, OfAGpuIsThatOfACpu) {
+  const Tensor x = torch::rand({3, 40}, torch::requires_grad()), weight = torch::rand({3, 40});
+  std::vector<Tensor> results, gradients;
+  for (const bool native : {false, true}) {
+    TrialScope scope(longs({4, 9, 2}), longs({0, 7, 0}), 5);
+    const Tensor batched = scope.batched(x);
+    results.push_back(physical(native ? std::get<0>(torch::native_dropout(batched, 0.4, true))
+                                      : torch::dropout(batched, 0.4, true)));
+    gradients.push_back(torch::autograd::grad({(results.back() * weight).sum()}, {x}).front());
+  }
+  EXPECT_TRUE(torch::equal(results[0], results[1]));
+  EXPECT_TRUE(torch::equal(gradients[0], gradients[1]));
+  const auto n_zero = results[0].eq(0).sum().item<int64_t>();
+  EXPECT_GT(n_zero, 20);
+  EXPECT_LT(n_zero, 80);
+}
+
+// nn::LSTM and its like ask it on a GPU while they are being built.
+TEST(Recurrent, LayersOfTrialsAreNotCudnns) {
+  const Tensor weights = torch::rand({2, 3});
+  TrialScope scope(longs({4, 9}), longs({0, 0}), 5);
+  EXPECT_FALSE(torch::cudnn_is_acceptable(scope.batched(weights)));
 }
 
 TEST(Dropout, TrainsATrialTheSameInEveryCompany) {

@@ -216,6 +216,8 @@ std::tuple<Tensor, Tensor, Tensor> packed_lstm(const Tensor& data, const Tensor&
 
 void register_recurrent() {
   functorch::register_rules([](torch::Library& library) {
+    // Asked by LibTorch's layers on a GPU, before anything else.
+    library.impl("cudnn_is_acceptable", [](const Tensor&) { return false; });
     library.impl("rnn_tanh.input", layer<tanh_step>);
     library.impl("rnn_relu.input", layer<relu_step>);
     library.impl("gru.input", layer<gru_step>);
