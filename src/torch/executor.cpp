@@ -19,6 +19,7 @@
 #include "torch/heap.h"
 #include "torch/host_wait_guard.h"
 #include "torch/place.h"
+#include "torch/side_streams.h"
 #include "torch/slow_ops.h"
 #include "torch/tile_planner.h"
 #include "torch/worker_pool.h"
@@ -54,7 +55,11 @@ class TorchExecutor final : public TaskExecutor {
     if (options.device.is_cpu()) keep_freed_memory();
     // Convolutions on a GPU drop to TensorFloat-32 by LibTorch's default, products do not. Here neither does, so that a
     // GPU's results are those of a CPU; a program that wants it sets it after making the executor.
-    if (options.device.is_cuda()) at::globalContext().setAllowTF32CuDNN(false);
+    if (options.device.is_cuda()) {
+      at::globalContext().setAllowTF32CuDNN(false);
+      streams_.emplace(options.device);
+      if (options.record_steps) source_.make_graph = make_cuda_graph;
+    }
     const DataSet& data = task.data();
     if (data.train.size() == 0) throw DataError(data.name + ": the training part is empty");
     if (data.validation.size() == 0) throw DataError(data.name + ": the validation part is empty");
@@ -117,10 +122,17 @@ class TorchExecutor final : public TaskExecutor {
       Place& place = *places_[static_cast<size_t>(i)];
       const auto begin = std::chrono::steady_clock::now();
       place.settle(source_);
-      std::optional<HostWaitGuard> guard;
-      if (options_.refuse_host_waits) guard.emplace();
-      place.tile()->train_epoch(train_, orders);
-      means[static_cast<size_t>(i)] = place.tile()->score(validation_, metric_);
+      const auto train = [&] {
+        std::optional<HostWaitGuard> guard;
+        if (options_.refuse_host_waits) guard.emplace();
+        place.tile()->train_epoch(train_, orders);
+        means[static_cast<size_t>(i)] = place.tile()->score(validation_, metric_);
+      };
+      if (streams_) {
+        streams_->run(i, train);
+      } else {
+        train();
+      }
       place.seconds = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     });
     report(means, metrics);
@@ -276,7 +288,10 @@ class TorchExecutor final : public TaskExecutor {
   /// Runs `work(0) ... work(n - 1)` on the workers and turns what LibTorch throws into a TaskError without its stack trace.
   void on_workers(const char* doing, int64_t n, const std::function<void(int64_t)>& work) {
     guarded(doing, [&] {
+      std::optional<c10::Stream> stream;
+      if (options_.device.is_cuda()) stream = c10::impl::VirtualGuardImpl(options_.device.type()).getStream(options_.device);
       workers_.run(n, [&](int64_t i) {
+        const c10::OptionalStreamGuard on_the_callers(stream);
         const SlowOps::Watch watch(slow_ops_);
         work(i);
       });
@@ -468,13 +483,18 @@ class TorchExecutor final : public TaskExecutor {
     if (means.empty()) return;
     std::vector<double> read;
     on_workers("reading the metrics", 1, [&](int64_t) {
+      if (streams_) streams_->join();
       read = read_metrics(torch::cat(means), metric_, source_.task.data().validation.targets);
     });
     const bool on_cpu = options_.device.is_cpu();
     double* const host = on_cpu ? metrics : reports_.data();
     size_t next = 0;
     for (const auto& place : places_) {
-      for (const auto trial : place->tile()->trials()) host[slot_of_.at(trial)] = read[next++];
+      for (const auto trial : place->tile()->trials()) {
+        const auto slot = slot_of_.find(trial);
+        if (slot != slot_of_.end()) host[slot->second] = read[next];
+        ++next;
+      }
     }
     if (on_cpu) return;
     // The slots in between are nobody's, or are read by nobody.
@@ -505,6 +525,7 @@ class TorchExecutor final : public TaskExecutor {
   std::unordered_map<int64_t, int64_t> slot_of_;   ///< of the trials that run
   std::unordered_map<int64_t, Place*> place_of_;   ///< of the trials that run
   std::vector<double> reports_;                    ///< by slot: a device's metrics on their way
+  std::optional<SideStreams> streams_;  ///< on a GPU: cohorts, and tiles of a cohort, train side by side
   std::vector<std::unique_ptr<Place>> places_;
   std::vector<torch::Tensor> kept_;
   int64_t kept_trial_ = -1;

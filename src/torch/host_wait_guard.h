@@ -1,6 +1,9 @@
 #pragma once
 
+#include <memory>
+
 #include <c10/core/impl/LocalDispatchKeySet.h>
+#include <c10/util/ThreadLocalDebugInfo.h>
 
 namespace lockstep {
 
@@ -19,6 +22,23 @@ class HostWaitGuard {
   HostWaitGuard& operator=(const HostWaitGuard&) = delete;
 
  private:
+  c10::impl::IncludeDispatchKeyGuard include_;
+};
+
+/// The same, but nothing throws that would not without it: it only notes whether such an op ran.
+class HostWaitNote {
+ public:
+  HostWaitNote();
+  HostWaitNote(const HostWaitNote&) = delete;
+  HostWaitNote& operator=(const HostWaitNote&) = delete;
+
+  bool has_waited() const;
+
+  struct Note;
+
+ private:
+  std::shared_ptr<Note> note_;
+  c10::DebugInfoGuard info_;
   c10::impl::IncludeDispatchKeyGuard include_;
 };
 

@@ -5,6 +5,12 @@
 #include <stdexcept>
 
 namespace lockstep {
+namespace {
+
+/// Of the rows of a tile whose steps are recorded, at most one in so many trains on for nobody.
+constexpr size_t kLargestIdleShare = 4;
+
+}  // namespace
 
 Place::Place(size_t cohort, std::unique_ptr<Tile> tile)
     : cohort_(cohort), trials_(tile->trials()), tile_(std::move(tile)) {}
@@ -69,6 +75,9 @@ void Place::settle(const TileSource& source) {
     holes.erase(holes.begin(), holes.begin() + static_cast<std::ptrdiff_t>(n_filled));
   }
   if (!tile_ || holes.empty()) return;
+  // A recorded step costs several steps to record anew; a row that nobody needs costs its share of each.
+  const auto n_rows = static_cast<size_t>(tile_->n_trials());
+  if (tile_->records_steps() && kLargestIdleShare * holes.size() <= n_rows) return;
   std::vector<int64_t> slots;
   for (int64_t slot = 0; slot < tile_->n_trials(); ++slot) {
     if (!std::binary_search(holes.begin(), holes.end(), slot)) slots.push_back(slot);

@@ -27,12 +27,13 @@ class Place {
   /// All trials of another place of the cohort, which is left empty.
   void merge(Place& other);
 
-  /// Brings the tile to the state of `trials()`: newcomers take the rows of those that left, then rows are added or closed up.
+  /// Brings the tile to the state of `trials()`: newcomers take the rows of those that left, then rows are added or closed
+  /// up. Where steps are recorded, some rows of trials that left may go on.
   void settle(const TileSource& source);
   /// Half of the trials, in a place of their own. Both places are settled.
   std::unique_ptr<Place> split(const TileSource& source);
 
-  /// The trials' tile; null until the first `settle`. It still holds trials that were dropped since, and none that were added.
+  /// The trials' tile; null until the first `settle`. It may hold trials that were dropped, and none that were added since.
   Tile* tile() const { return tile_.get(); }
   /// What the trials here, all of which have trained, need to go on elsewhere.
   SavedRows save() const;

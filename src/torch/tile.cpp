@@ -44,7 +44,7 @@ std::vector<RowMatrix> matrices_of(const std::vector<torch::Tensor>& tensors) {
 Tile::Tile(const TileSource& source, std::span<const int64_t> trials)
     : device_(source.device),
       backend_(backend_of(source.device)),
-      context_(device_context(source.device, source.seed)),
+      seed_(source.seed),
       trials_(trials.begin(), trials.end()),
       ages_(trials.size(), 0),
       config_(source.configurations, source.settings, trials, source.device) {
@@ -67,6 +67,9 @@ Tile::Tile(const TileSource& source, std::span<const int64_t> trials)
   if (source.one_by_one != nullptr && source.one_by_one->contains(trials.front())) {
     plain_ = std::make_unique<PlainTrials>(source);
     bind_trials();
+  } else if (source.make_graph != nullptr) {
+    recorded_ = std::make_unique<RecordedWork>(source.make_graph);
+    row_tensors();  // makes them contiguous, so that they stay where they are
   }
 }
 
@@ -131,7 +134,7 @@ void Tile::bind_parameters() {
 }
 
 void Tile::bind_trials() {
-  ids_ = torch::tensor(trials_, torch::kLong).to(device_);
+  set_values(ids_, torch::tensor(trials_, torch::kLong).to(device_));
   if (plain_ == nullptr) return;
   NamedTensors rows;
   for (const auto& place : places_) rows.emplace_back(place.name, place.leaf.detach());
@@ -145,7 +148,7 @@ torch::Tensor Tile::batch_gradients(const torch::Tensor& inputs, const torch::Te
                                     std::vector<torch::Tensor>& gradients) {
   torch::Tensor loss;
   {
-    TrialScope scope(ids_, optimizer_->steps(), context_.seed);
+    TrialScope scope(ids_, optimizer_->steps(), seed_);
     const torch::Tensor one = per_trial ? program_.loss(program_.forward(scope.batched(inputs)), scope.batched(targets))
                                         : program_.loss(program_.forward(inputs), targets);
     if (!is_batched(one)) throw TaskError("the loss does not depend on the trial's parameters");
@@ -177,7 +180,7 @@ torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor&
   }
   std::vector<torch::Tensor> gradients;
   const torch::Tensor loss =
-      plain_ ? plain_->gradients({ids_, optimizer_->steps(), context_.seed}, inputs, targets, per_trial,
+      plain_ ? plain_->gradients({ids_, optimizer_->steps(), seed_}, inputs, targets, per_trial,
                                  optimizer_->loss_scale(), names, gradients)
              : batch_gradients(inputs, targets, per_trial, gradients);
   std::vector<GradientSegment> segments;
@@ -186,7 +189,7 @@ torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor&
     gradients[i] = gradients[i].contiguous();
     segments.push_back({gradients[i].const_data_ptr<float>(), places[i]->offset, places[i]->size});
   }
-  optimizer_->step(backend_, context_, parameters_, segments, loss);
+  optimizer_->step(backend_, context(), parameters_, segments, loss);
   return loss;
 }
 
@@ -205,7 +208,7 @@ torch::Tensor Tile::orders_of_trials(int64_t n, const std::map<int64_t, torch::T
     }
     rows.push_back(torch::empty({n}, torch::dtype(torch::kLong).device(device_)));
     const int64_t id = ((trials_[i] + 1) << kEpochBits) | ages_[i];  // shared orders are those of "trial -1"
-    backend_.permutation(context_, id, n, rows.back().mutable_data_ptr<int64_t>());
+    backend_.permutation(context(), id, n, rows.back().mutable_data_ptr<int64_t>());
   }
   return torch::stack(rows);
 }
@@ -215,24 +218,55 @@ void Tile::train_epoch(const DataPart& train, const std::map<int64_t, torch::Ten
   optimizer_->forget_divergence();
   const bool one_age = std::all_of(ages_.begin(), ages_.end(), [&](int64_t age) { return age == ages_.front(); });
   const bool shared = one_age && !program_.own_order;
-  const torch::Tensor order = shared ? orders.at(ages_.front()) : orders_of_trials(train.size(), orders);
+  set_values(order_, shared ? orders.at(ages_.front()) : orders_of_trials(train.size(), orders));
+  if (recorded_) set_values(position_, torch::zeros({1}, order_.options()));
   for (int64_t begin = 0; begin < train.size(); begin += program_.batch_size) {
-    const torch::Tensor examples = order.narrow(-1, begin, std::min(program_.batch_size, train.size() - begin));
-    const auto batch_of = [&](const torch::Tensor& part) {
-      if (shared) return part.index_select(0, examples);
-      auto shape = part.sizes().vec();
-      shape[0] = examples.size(1);
-      shape.insert(shape.begin(), n_trials());
-      return part.index_select(0, examples.flatten()).view(shape);
-    };
-    train_step(batch_of(train.inputs), batch_of(train.targets), !shared);
+    const int64_t size = std::min(program_.batch_size, train.size() - begin);
+    if (!recorded_) {
+      train_on(train, order_.narrow(-1, begin, size));
+      continue;
+    }
+    recorded_->run({&train, size}, [this, &train, size] {
+      train_on(train, order_.index_select(-1, position_ + torch::arange(size, position_.options())));
+      position_.add_(size);
+    });
   }
   for (auto& age : ages_) ++age;
+}
+
+void Tile::set_values(torch::Tensor& target, const torch::Tensor& values) {
+  if (recorded_ && target.defined() && target.sizes() == values.sizes()) {
+    target.copy_(values);
+    return;
+  }
+  target = values;
+  if (recorded_) recorded_->clear();
+}
+
+void Tile::train_on(const DataPart& train, const torch::Tensor& examples) {
+  const bool per_trial = examples.dim() == 2;
+  const auto batch_of = [&](const torch::Tensor& part) {
+    if (!per_trial) return part.index_select(0, examples);
+    auto shape = part.sizes().vec();
+    shape[0] = examples.size(1);
+    shape.insert(shape.begin(), n_trials());
+    return part.index_select(0, examples.flatten()).view(shape);
+  };
+  train_step(batch_of(train.inputs), batch_of(train.targets), per_trial);
 }
 
 torch::Tensor Tile::score(const DataPart& part, const Metric& metric) {
   torch::NoGradGuard no_grad;
   program_.module->train(false);
+  if (!recorded_) return score_now(part, metric);
+  if (!scores_.defined() || scores_.size(0) != n_trials()) {
+    scores_ = torch::empty({n_trials()}, torch::dtype(torch::kDouble).device(device_));
+  }
+  recorded_->run({&part, 0}, [this, &part, &metric] { scores_.copy_(score_now(part, metric)); });
+  return scores_.clone();
+}
+
+torch::Tensor Tile::score_now(const DataPart& part, const Metric& metric) {
   const torch::Tensor sums = torch::zeros({n_trials()}, torch::dtype(torch::kDouble).device(device_));
   int64_t count = 0;
   uint32_t stream = kEvaluationStreams;
@@ -241,9 +275,9 @@ torch::Tensor Tile::score(const DataPart& part, const Metric& metric) {
     const torch::Tensor inputs = part.inputs.narrow(0, begin, size), targets = part.targets.narrow(0, begin, size);
     torch::Tensor scores;
     if (plain_) {
-      scores = plain_->evaluate({ids_, optimizer_->steps(), context_.seed, stream}, inputs, targets, metric);
+      scores = plain_->evaluate({ids_, optimizer_->steps(), seed_, stream}, inputs, targets, metric);
     } else {
-      TrialScope scope(ids_, optimizer_->steps(), context_.seed, stream);
+      TrialScope scope(ids_, optimizer_->steps(), seed_, stream);
       const torch::Tensor output = program_.forward(inputs);
       scores = metric.per_example(output, targets);
       if (!is_batched(scores)) throw TaskError("metric '" + metric.name + "' does not depend on the trial's parameters");
@@ -254,7 +288,7 @@ torch::Tensor Tile::score(const DataPart& part, const Metric& metric) {
                       " for " + std::to_string(size) + " examples");
     }
     scores = scores.flatten(1).to(torch::kFloat).contiguous();
-    backend_.reduce_metric(context_, {scores.const_data_ptr<float>(), n_trials(), scores.size(1), scores.size(1)},
+    backend_.reduce_metric(context(), {scores.const_data_ptr<float>(), n_trials(), scores.size(1), scores.size(1)},
                            sums.mutable_data_ptr<double>());
     count += scores.size(1);
   }
@@ -315,6 +349,7 @@ std::vector<torch::Tensor> Tile::row_tensors() const {
 }
 
 void Tile::set_row_tensors(const std::vector<torch::Tensor>& tensors) {
+  if (recorded_) recorded_->clear();
   size_t next = 0;
   for (auto* tensor : owned_row_tensors()) *tensor = tensors[next++];
   for (const auto& wrapper : wrapped_rows_) replace_physical(wrapper, tensors[next++]);
@@ -330,7 +365,7 @@ void Tile::keep_slots(std::span<const int64_t> slots) {
   const torch::Tensor source = torch::empty({n_trials()}, torch::dtype(torch::kLong).device(device_));
   auto tensors = row_tensors();
   const auto matrices = matrices_of(tensors);
-  backend_.compact_rows(context_, keep.const_data_ptr<uint8_t>(), n_trials(), matrices.data(),
+  backend_.compact_rows(context(), keep.const_data_ptr<uint8_t>(), n_trials(), matrices.data(),
                         static_cast<int64_t>(matrices.size()), source.mutable_data_ptr<int64_t>());
   for (auto& tensor : tensors) tensor = tensor.narrow(0, 0, n_kept);
   const torch::Tensor from = source.cpu();
@@ -353,7 +388,7 @@ void Tile::copy_rows(const std::vector<torch::Tensor>& targets, const std::vecto
   };
   const torch::Tensor from_rows = on_device(from), to_rows = on_device(to);
   const auto target_matrices = matrices_of(targets), source_matrices = matrices_of(sources);
-  backend_.copy_rows(context_, target_matrices.data(), source_matrices.data(), static_cast<int64_t>(target_matrices.size()),
+  backend_.copy_rows(context(), target_matrices.data(), source_matrices.data(), static_cast<int64_t>(target_matrices.size()),
                      from_rows.const_data_ptr<int64_t>(), to_rows.const_data_ptr<int64_t>(), static_cast<int64_t>(to.size()));
 }
 

@@ -12,6 +12,8 @@
 #include <lockstep/torch/export.h>
 #include <lockstep/torch/task.h>
 
+#include "torch/device_context.h"
+#include "torch/device_graph.h"
 #include "torch/plain_trials.h"
 #include "torch/row_optimizer.h"
 #include "torch/saved_rows.h"
@@ -52,6 +54,8 @@ class Tile {
   torch::Tensor train_step(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial = false);
   /// One step on the part's first minibatch: what a step takes, and whether it can be taken.
   void probe_step(const DataPart& train);
+  /// Whether steps are recorded for a GPU: as long as the number of rows stays the same, they are recorded once.
+  bool records_steps() const { return recorded_ != nullptr; }
   /// Optimiser steps in an interval.
   int64_t steps_per_interval() const { return optimizer_->length().steps_per_epoch; }
   /// Each trial's mean of a metric's values over a part, not finished: [n_trials] double on the tile's device, in the
@@ -96,6 +100,12 @@ class Tile {
   /// The loss of each trial, and the gradients of the parameters that train, in their order.
   torch::Tensor batch_gradients(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial,
                                 std::vector<torch::Tensor>& gradients);
+  /// One step on these examples: [batch] that all trials share, or [n_trials, batch].
+  void train_on(const DataPart& train, const torch::Tensor& examples);
+  /// Keeps the target's memory, which recorded work reads, where it can.
+  void set_values(torch::Tensor& target, const torch::Tensor& values);
+  torch::Tensor score_now(const DataPart& part, const Metric& metric);
+  Context context() const { return device_context(device_, seed_); }
   void bind_parameters();
   /// To be called when `trials_` or the tensors with rows have changed.
   void bind_trials();
@@ -120,7 +130,7 @@ class Tile {
 
   torch::Device device_;
   const Backend& backend_;
-  Context context_;
+  uint64_t seed_;
   std::vector<int64_t> trials_;
   torch::Tensor ids_;                         // the same on the device
   std::vector<int64_t> ages_;
@@ -132,6 +142,10 @@ class Tile {
   size_t n_buffers_ = 0;                      // the first so many of wrapped_rows_
   std::unique_ptr<RowOptimizer> optimizer_;
   std::unique_ptr<PlainTrials> plain_;        // only where the trials train one by one
+  torch::Tensor order_;                       // of this interval's examples: [n], or [n_trials, n]
+  torch::Tensor position_;                    // [1] int64 on the device: how many of them have been seen
+  torch::Tensor scores_;                      // [n_trials] double
+  std::unique_ptr<RecordedWork> recorded_;    // on a GPU, if steps are to be recorded
 };
 
 /// The metrics that trials' means [n_trials] double come to; NaN for NaN. Waits for the means' device: here an

@@ -23,6 +23,11 @@ struct TorchExecutorOptions {
   /// it fits. Empty: there is none.
   std::string plan = {};
   uint64_t seed = 0;       ///< of initial weights and data order
+  /// On a GPU: a training step and an evaluation run once as the task wrote them, and once to be recorded (a CUDA graph);
+  /// from then on, as long as the batch has as many rows, the recording is played. So `forward`, `loss` and
+  /// `per_example` must do the same at every step as far as the host can see: counters of the task's own, say, would
+  /// stand still. Where they read a tensor's value nothing is recorded.
+  bool record_steps = true;
   /// For tests of a task: an op that makes the host wait for a device while trials train or are evaluated (`.item()`,
   /// `nonzero`, `masked_select`, `unique`, a copy between devices) throws a TaskError that names it and the cure. On a
   /// CPU too, where nothing waits: so that a GPU is not needed to see what would stop it at every step.
