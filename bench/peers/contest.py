@@ -31,6 +31,7 @@ def parse(description):
     parser.add_argument("--convolution", choices=("columns", "lax"), default="columns",
                         help="jax: images by matrix products of gathered columns in a lax.scan over batches, or by "
                              "lax.conv_general_dilated in an unrolled one (%(default)s)")
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu", help="where to train (%(default)s)")
     args = parser.parse_args()
     workload = WORKLOADS[args.workload]
     args.trials = args.trials or workload["trials"]

@@ -2,8 +2,9 @@
 """jax: one jitted epoch, a vmap over trials of a lax.scan over batches; SGD with momentum or Adam as tree maps."""
 
 import os
+import sys
 
-os.environ["JAX_PLATFORMS"] = "cpu"
+os.environ["JAX_PLATFORMS"] = "cuda" if "cuda" in sys.argv else "cpu"
 
 import jax
 import jax.numpy as jnp
@@ -43,6 +44,7 @@ def adam():
 
 def main():
     args = contest.parse(__doc__)
+    jax.config.update("jax_default_matmul_precision", "float32")  # on a GPU it would be TensorFloat-32
     x, y, validation_x, validation_y = (jnp.asarray(a) for a in contest.data(args))
     if x.ndim == 4:  # images: XLA's processor code wants channels last
         x, validation_x = x.transpose(0, 2, 3, 1), validation_x.transpose(0, 2, 3, 1)

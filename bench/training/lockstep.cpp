@@ -1,10 +1,10 @@
 // Lockstep's side of bench/run: a sweep of the learning rate of a workload, through the public API.
-#include <algorithm>
 #include <cmath>
 #include <cstdio>
 #include <vector>
 
 #include <lockstep/backend.h>
+#include <lockstep/torch/device.h>
 #include <lockstep/torch/executor.h>
 #include <lockstep/torch/sweep.h>
 
@@ -41,6 +41,8 @@ void run(const bench::Contest& contest) {
   std::map<std::string, Setting> settings;
   if (!contest.adam) settings["momentum"].value = Value(bench::kMomentum);
   TorchExecutorOptions options;
+  options.device = torch_device(parse_device(contest.device).value_or(Device()));
+  options.record_steps = !contest.eager;
   options.n_threads = contest.n_threads;
   options.tile_size = contest.tile_size;
   const auto executor =
@@ -51,10 +53,11 @@ void run(const bench::Contest& contest) {
   std::vector<Placement> placements;
   for (int64_t trial = 0; trial < contest.n_trials; ++trial) placements.push_back({trial, trial});
   executor->start(placements);
-  std::vector<double> accuracies(placements.size());
+  const auto accuracies =
+      torch::zeros({contest.n_trials}, torch::dtype(torch::kDouble).device(options.device));
   bench::time_epochs(contest, workload.data, contest.n_trials, [&] {
-    executor->train_interval(accuracies.data());
-    return *std::max_element(accuracies.begin(), accuracies.end());
+    executor->train_interval(accuracies.mutable_data_ptr<double>());
+    return accuracies.max().item<double>();
   });
 }
 

@@ -38,6 +38,8 @@ Contest parse_contest(int argc, char** argv, const char* description) {
   app.add_option("--min-seconds", contest.min_seconds, "Time whole epochs until so much has gone by")
       ->capture_default_str();
   app.add_option("--threads", contest.n_threads, "Threads; 0: one a core")->capture_default_str();
+  app.add_option("--device", contest.device, "Lockstep: cpu or cuda")->capture_default_str();
+  app.add_flag("--eager", contest.eager, "Lockstep on a GPU: launch every kernel of every step anew");
   app.add_flag("--verbose", contest.verbose, "Lockstep: say what it plans");
   app.add_option("--tile", contest.tile_size, "Lockstep: trials in one batched module; 0: as it plans")
       ->capture_default_str();

@@ -18,6 +18,8 @@ struct Contest {
   int64_t n_trials = 0;      ///< 0: the workload's
   double min_seconds = 2;    ///< whole epochs are timed until this much time has gone by
   int n_threads = 0;         ///< 0: one a core
+  std::string device = "cpu";  ///< of Lockstep
+  bool eager = false;        ///< of Lockstep on a GPU: steps are not recorded
   int64_t tile_size = 0;     ///< of Lockstep; 0: planned
   bool verbose = false;      ///< of Lockstep: say what was planned
   int64_t batch_size = 0;
