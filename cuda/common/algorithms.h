@@ -31,6 +31,8 @@ void lstm_step_backward(const Context&, const LstmStepBackward&);
 void max_pool(const Context&, const MaxPool&);
 void batch_norm(const Context&, const BatchNorm&);
 void batch_norm_backward(const Context&, const BatchNorm&, const BatchNormGradients&);
+void layer_norm(const Context&, const LayerNorm&);
+void layer_norm_backward(const Context&, const LayerNorm&, const LayerNormGradients&);
 void sgd_update(const Context&, const SgdUpdate&);
 void adam_update(const Context&, const AdamUpdate&);
 

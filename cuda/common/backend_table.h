@@ -87,6 +87,8 @@ inline Backend make_backend(const Runtime& runtime) {
   backend.max_pool = &Entry<&max_pool>::call;
   backend.batch_norm = &Entry<&batch_norm>::call;
   backend.batch_norm_backward = &Entry<&batch_norm_backward>::call;
+  backend.layer_norm = &Entry<&layer_norm>::call;
+  backend.layer_norm_backward = &Entry<&layer_norm_backward>::call;
   backend.sgd_update = &Entry<&sgd_update>::call;
   backend.adam_update = &Entry<&adam_update>::call;
   return backend;

@@ -1,4 +1,4 @@
-// Batch norm of many trials' channels. A channel's sums are those of kChannelLanes parts of it, whatever runs them: a
+// Batch norm of many trials' channels. A channel's sums are those of kSumParts parts of it: place p of every plane is in part p % kSumParts, whatever runs them: a
 // vector on a host, as many threads on a GPU. Everything of a channel is in the order that its shape gives.
 #include <algorithm>
 
@@ -10,10 +10,6 @@
 namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE {
 namespace {
 
-/// Place p of every plane is in part p % kChannelLanes.
-constexpr int kChannelLanes = 16;
-static_assert(kChannelLanes % kLanes == 0);
-
 /// Two sums of each of kLanes parts.
 struct PartSums {
   WideLanes<double> first, second;
@@ -21,19 +17,9 @@ struct PartSums {
 
 /// Those of all parts of a channel, on a host.
 struct ChannelSums {
-  static constexpr int kParts = kChannelLanes / kLanes;
+  static constexpr int kParts = kSumParts / kLanes;
   PartSums parts[kParts];
 };
-
-/// The parts' sums together, by halves.
-LOCKSTEP_HD_INLINE double add_lanes(const double* lanes) {
-  double sums[kChannelLanes];
-  for (int i = 0; i < kChannelLanes; ++i) sums[i] = lanes[i];
-  for (int width = kChannelLanes / 2; width > 0; width /= 2) {
-    for (int i = 0; i < width; ++i) sums[i] += sums[i + width];
-  }
-  return sums[0];
-}
 
 /// A trial's channel, and where it is in the arrays.
 struct Channel {
@@ -61,7 +47,7 @@ template <class Terms>
 LOCKSTEP_HD_INLINE void add_plane(ChannelSums& sums, const Terms& terms, int64_t example) {
   const int64_t n_places = terms.norm.n_places;
   int64_t place = 0;
-  for (; place + kChannelLanes <= n_places; place += kChannelLanes) {
+  for (; place + kSumParts <= n_places; place += kSumParts) {
     for (int part = 0; part < ChannelSums::kParts; ++part) {
       terms.add(sums.parts[part], example, place + part * kLanes, kLanes);
     }
@@ -70,27 +56,6 @@ LOCKSTEP_HD_INLINE void add_plane(ChannelSums& sums, const Terms& terms, int64_t
     const int64_t left = n_places - place;
     terms.add(sums.parts[part], example, place, static_cast<int>(left < kLanes ? left : kLanes));
   }
-}
-
-/// The first `n` of kLanes values, the others `value`.
-LOCKSTEP_HD_INLINE Lanes<float> load_first(const float* from, int n, float value) {
-  return n == kLanes ? load(from) : load_some(from, 0, n, value);
-}
-
-LOCKSTEP_HD_INLINE void store_first(float* to, const Lanes<float>& lanes, int n) {
-  if (n == kLanes) {
-    store(to, lanes);
-  } else {
-    store_some(to, lanes, n);
-  }
-}
-
-/// Calls `function(place, n)` for n places each, kLanes as long as there are so many, of [begin, end).
-template <class Function>
-LOCKSTEP_HD_INLINE void for_lanes(int64_t begin, int64_t end, const Function& function) {
-  int64_t place = begin;
-  for (; place + kLanes <= end; place += kLanes) function(place, kLanes);
-  if (place < end) function(place, static_cast<int>(end - place));
 }
 
 /// What is added up for the statistics: values and their squares, less one of them, so that nothing is lost where the
@@ -255,13 +220,13 @@ struct Backward {
 template <class Pass>
 struct SumLanes {
   Pass pass;
-  double* first;  ///< [n_trials, n_channels, kChannelLanes]
+  double* first;  ///< [n_trials, n_channels, kSumParts]
   double* second;
   LOCKSTEP_HD void operator()(int64_t i) const {
-    const auto terms = pass.terms(Channel(pass.norm, i / kChannelLanes));
+    const auto terms = pass.terms(Channel(pass.norm, i / kSumParts));
     PartSums sums = {};
     for (int64_t example = 0; example < pass.norm.n_examples; ++example) {
-      for (int64_t place = i % kChannelLanes; place < pass.norm.n_places; place += kChannelLanes) {
+      for (int64_t place = i % kSumParts; place < pass.norm.n_places; place += kSumParts) {
         terms.add(sums, example, place, 1);
       }
     }
@@ -276,7 +241,7 @@ struct Conclude {
   const double* first;
   const double* second;
   LOCKSTEP_HD void operator()(int64_t i) const {
-    pass.conclude(Channel(pass.norm, i), add_lanes(first + i * kChannelLanes), add_lanes(second + i * kChannelLanes));
+    pass.conclude(Channel(pass.norm, i), add_parts(first + i * kSumParts), add_parts(second + i * kSumParts));
   }
 };
 
@@ -321,12 +286,12 @@ struct ChannelGroup {
         for (int64_t c = 0; c < n; ++c) add_plane(sums[c], pass.terms(Channel(norm, trial, first + c)), example);
       }
       for (int64_t c = 0; c < n; ++c) {
-        double lanes[2][kChannelLanes];
+        double lanes[2][kSumParts];
         for (int part = 0; part < ChannelSums::kParts; ++part) {
           store(lanes[0] + part * kLanes, sums[c].parts[part].first);
           store(lanes[1] + part * kLanes, sums[c].parts[part].second);
         }
-        pass.conclude(Channel(norm, trial, first + c), add_lanes(lanes[0]), add_lanes(lanes[1]));
+        pass.conclude(Channel(norm, trial, first + c), add_parts(lanes[0]), add_parts(lanes[1]));
       }
     }
     for (int64_t example = 0; example < norm.n_examples; ++example) {
@@ -366,7 +331,7 @@ void run(const Context& context, const Pass& pass) {
   const BatchNorm& norm = pass.norm;
 #ifdef __CUDACC__
   if (kAddsUp) {
-    const int64_t n_channels = norm.n_trials * norm.n_channels, n_sums = n_channels * kChannelLanes;
+    const int64_t n_channels = norm.n_trials * norm.n_channels, n_sums = n_channels * kSumParts;
     const DeviceBuffer<double> first(context, n_sums), second(context, n_sums);
     for_each_index(context, n_sums, SumLanes<Pass>{pass, first.data(), second.data()});
     for_each_index(context, n_channels, Conclude<Pass>{pass, first.data(), second.data()});

@@ -124,4 +124,40 @@ LOCKSTEP_HD_INLINE void store_some(T* __restrict__ to, const SomeLanes& lanes, i
 #endif
 }
 
+/// The first `n` of kLanes values, the others `value`.
+LOCKSTEP_HD_INLINE Lanes<float> load_first(const float* from, int n, float value) {
+  return n == kLanes ? load(from) : load_some(from, 0, n, value);
+}
+
+LOCKSTEP_HD_INLINE void store_first(float* to, const Lanes<float>& lanes, int n) {
+  if (n == kLanes) {
+    store(to, lanes);
+  } else {
+    store_some(to, lanes, n);
+  }
+}
+
+/// Calls `function(place, n)` for n places each, kLanes as long as there are so many, of [begin, end).
+template <class Function>
+LOCKSTEP_HD_INLINE void for_lanes(int64_t begin, int64_t end, const Function& function) {
+  int64_t place = begin;
+  for (; place + kLanes <= end; place += kLanes) function(place, kLanes);
+  if (place < end) function(place, static_cast<int>(end - place));
+}
+
+/// Parts of what is added up to one sum, whatever runs them: a vector on a host, as many threads on a GPU. Value i is in
+/// part i % kSumParts.
+inline constexpr int kSumParts = 16;
+static_assert(kSumParts % kLanes == 0);
+
+/// The parts' sums together, by halves.
+LOCKSTEP_HD_INLINE double add_parts(const double* parts) {
+  double sums[kSumParts];
+  for (int i = 0; i < kSumParts; ++i) sums[i] = parts[i];
+  for (int width = kSumParts / 2; width > 0; width /= 2) {
+    for (int i = 0; i < width; ++i) sums[i] += sums[i + width];
+  }
+  return sums[0];
+}
+
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

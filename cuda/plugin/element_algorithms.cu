@@ -1,5 +1,6 @@
 // One compilation of those device algorithms that need no sort: Thrust's headers cost nvcc most of its time, once a file.
 #include "cuda/layers/batch_norm.cu"
+#include "cuda/layers/layer_norm.cu"
 #include "cuda/layers/lstm_step.cu"
 #include "cuda/layers/max_pool.cu"
 #include "cuda/layers/softmax.cu"

@@ -244,6 +244,32 @@ struct BatchNormGradients {
   float* bias = nullptr;          ///< [n_trials, n_channels]
 };
 
+/// Layer norm of each trial's rows. In the context's device memory. What a trial has is contiguous; a stride leads from one
+/// trial to the next and is 0 where all have the same.
+struct LayerNorm {
+  const float* input = nullptr;  ///< [n_trials, n_rows, size]
+  int64_t input_stride = 0;
+  const float* weight = nullptr;  ///< [n_trials, size]; null: 1
+  int64_t weight_stride = 0;
+  const float* bias = nullptr;  ///< [n_trials, size]; null: 0
+  int64_t bias_stride = 0;
+  int64_t n_trials = 0;
+  int64_t n_rows = 0;
+  int64_t size = 0;  ///< of a row
+  double eps = 1e-5;
+  float* output = nullptr;   ///< [n_trials, n_rows, size], contiguous
+  float* mean = nullptr;     ///< [n_trials, n_rows], contiguous: what the input was normalised by
+  float* inverse = nullptr;  ///< [n_trials, n_rows], contiguous: 1 / sqrt(variance + eps)
+};
+
+/// The way back through a LayerNorm, whose `mean` and `inverse` the way there has written. Contiguous.
+struct LayerNormGradients {
+  const float* output = nullptr;  ///< [n_trials, n_rows, size]
+  float* input = nullptr;         ///< likewise
+  float* weight = nullptr;        ///< [n_trials, size]
+  float* bias = nullptr;          ///< [n_trials, size]
+};
+
 /// The device algorithms of one backend: the only seam between them and the rest. Every entry works in the order of
 /// `context.stream`, does not synchronise unless it says so, and is deterministic. Failures throw DeviceError.
 struct Backend {
@@ -325,6 +351,11 @@ struct Backend {
   /// gets depends on that trial alone.
   void (*batch_norm)(const Context&, const BatchNorm&);
   void (*batch_norm_backward)(const Context&, const BatchNorm&, const BatchNormGradients&);
+
+  /// Layer norm and its gradients; a sum goes on in double after a few values. Equal bit for bit on every backend, and what
+  /// a trial gets depends on that trial alone.
+  void (*layer_norm)(const Context&, const LayerNorm&);
+  void (*layer_norm_backward)(const Context&, const LayerNorm&, const LayerNormGradients&);
 
   void (*sgd_update)(const Context&, const SgdUpdate&);
   void (*adam_update)(const Context&, const AdamUpdate&);

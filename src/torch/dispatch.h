@@ -15,6 +15,7 @@ void register_cross_entropy();
 void register_decompositions();
 void register_embedding_bag();
 void register_embedding_renorm();
+void register_layer_norm();
 void register_matmul();
 void register_nll_loss();
 void register_packed_sequences();

@@ -8,6 +8,7 @@
 #include <optional>
 #include <source_location>
 
+#include <ATen/core/LegacyTypeDispatch.h>
 #include <c10/core/impl/LocalDispatchKeySet.h>
 #include <torch/library.h>
 #include <torch/types.h>
@@ -52,6 +53,15 @@ class InsideRule {
 
  private:
   c10::impl::ExcludeDispatchKeyGuard exclude_;
+};
+
+/// While alive in a batching rule, calls reach physical tensors past vmap and past autograd: nothing is recorded, and a view is
+/// no view to autograd. (at::AutoDispatchBelowADInplaceOrView alone does not do that in a rule: vmap's back end turns the
+/// autograd keys on again.)
+class BelowAutograd {
+ private:
+  BelowVmap below_vmap_;
+  at::AutoDispatchBelowADInplaceOrView below_autograd_;
 };
 
 /// Registers batching rules by `library.impl(operator, rule)` calls; replaces functorch's own rules without LibTorch's warning.

@@ -57,6 +57,7 @@ void register_kernels_once() {
     register_decompositions();
     register_embedding_bag();
     register_embedding_renorm();
+    register_layer_norm();
     register_matmul();
     register_nll_loss();
     register_packed_sequences();

@@ -133,7 +133,7 @@ Normalised normalised(const NormOperands& operands) {
   }
   Normalised out;
   {
-    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const functorch::BelowAutograd below_autograd;
     out.output = at::empty(x.sizes(), x.options());
     out.mean = at::empty({x.size(0), x.size(2)}, x.options());
     out.inverse = at::empty({x.size(0), x.size(2)}, x.options());

@@ -78,7 +78,7 @@ Tensor losses_of(const Problem& problem) {
   }
   Tensor out;
   {
-    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const functorch::BelowAutograd below_autograd;
     const Tensor& scores = problem.scores;
     out = at::empty({scores.size(0)}, scores.options());
     CrossEntropy options;
