@@ -1,4 +1,4 @@
-// Our batching rules for linear, relu behind it, mm and addmm against a loop over the trials: value, gradients, shared operands, and sizes that fill
+// Our batching rules for linear, bias and relu behind it, mm and addmm against a loop over the trials: value, gradients, shared operands, and sizes that fill
 // no block of the kernels.
 
 #include <gtest/gtest.h>
@@ -6,6 +6,7 @@
 #include <lockstep/torch/trial_scope.h>
 #include <torch/torch.h>
 
+#include "torch/equals_loop.h"
 #include "torch/transpose.h"
 
 namespace lockstep {
@@ -13,61 +14,11 @@ namespace {
 
 using torch::Tensor;
 
-constexpr int64_t kTrials = 3;
-
-/// An operand of a product: a value a trial, or one for all.
-struct Operand {
-  Operand(bool per_trial, std::vector<int64_t> shape) : per_trial(per_trial) {
-    if (per_trial) shape.insert(shape.begin(), kTrials);
-    value = torch::randn(shape).requires_grad_();
-  }
-  Tensor in(const TrialScope& scope) const { return per_trial ? scope.batched(value) : value; }
-  /// A leaf of its own with trial t's value.
-  Tensor alone(int64_t t) const { return (per_trial ? value[t] : value).detach().clone().requires_grad_(); }
-
-  bool per_trial;
-  Tensor value;
-};
+using namespace lockstep::testing;
 
 struct Sizes {
   int64_t n_batch, n_in, n_out;
 };
-
-/// Compares `function` of the operands in a batch with each trial alone: value, and the gradient of its weighted sum.
-template <class Function>
-void expect_equals_loop(const std::vector<Operand>& operands, const Function& function) {
-  const Tensor weights = torch::randn({1000});
-  const auto weighted_sum = [&](const Tensor& value) {
-    return (value.flatten() * weights.narrow(0, 0, value.numel())).sum();
-  };
-  Tensor batch;
-  {
-    TrialScope scope(kTrials);
-    std::vector<Tensor> inside;
-    for (const auto& operand : operands) inside.push_back(operand.in(scope));
-    batch = physical(function(inside));
-  }
-  Tensor total;
-  std::vector<std::vector<Tensor>> alone;
-  for (int64_t t = 0; t < kTrials; ++t) {
-    total = t == 0 ? weighted_sum(batch[t]) : total + weighted_sum(batch[t]);
-    alone.emplace_back();
-    for (const auto& operand : operands) alone.back().push_back(operand.alone(t));
-    const Tensor expected = function(alone.back());
-    ASSERT_EQ(batch[t].sizes(), expected.sizes());
-    EXPECT_TRUE(torch::allclose(batch[t], expected, 1e-5, 1e-5)) << "trial " << t;
-    weighted_sum(expected).backward();
-  }
-  total.backward();
-  for (size_t i = 0; i < operands.size(); ++i) {
-    Tensor expected = alone[0][i].grad();
-    std::vector<Tensor> gradients;
-    for (int64_t t = 0; t < kTrials; ++t) gradients.push_back(alone[static_cast<size_t>(t)][i].grad());
-    const Tensor stacked = torch::stack(gradients);
-    EXPECT_TRUE(torch::allclose(operands[i].value.grad(), operands[i].per_trial ? stacked : stacked.sum(0), 1e-5, 1e-4))
-        << "operand " << i;
-  }
-}
 
 class MatmulRule : public ::testing::TestWithParam<Sizes> {
  protected:
@@ -103,6 +54,28 @@ TEST_P(MatmulRule, ReluBehindALinearLayerEqualsLoop) {
                          const Tensor y = torch::nn::functional::linear(x[0], x[1], x[2]);
                          return torch::relu(torch::relu(y)) + torch::relu(y) * y.sigmoid();
                        });
+  }
+}
+
+TEST_P(MatmulRule, BiasAndReluBehindALayerOfSequencesEqualLoop) {
+  const auto [n_batch, n_in, n_out] = GetParam();
+  for (const bool x_per_trial : {true, false}) {
+    for (const bool bias_per_trial : {true, false}) {
+      const std::vector<Operand> operands{Operand(x_per_trial, {n_batch, 1, n_in}), Operand(true, {n_out, n_in}),
+                                          Operand(bias_per_trial, {n_out})};
+      expect_equals_loop(operands, [](const auto& x) {
+        return torch::relu(torch::nn::functional::linear(x[0], x[1], x[2]));
+      });
+      // One more sum, which is none of a bias; and what was there before it.
+      for (const auto& each : operands) each.value.mutable_grad().reset();
+      expect_equals_loop(operands, [](const auto& x) {
+        Tensor y = x[0].matmul(x[1].t());
+        const Tensor before = y * 2;
+        y += x[2];
+        y.add_(x[2], 0.5);
+        return y.sigmoid() + before;
+      });
+    }
   }
 }
 

@@ -1,4 +1,4 @@
-// linear, matmul, mm and addmm, which LibTorch's linear layers and 2-d products come down to. functorch makes one batched product of them, whose
+// linear, matmul, mm and addmm, which LibTorch's linear layers and 2-d products come down to, and the sum with a bias. functorch makes one batched product of them, whose
 // weight gradient comes out transposed and is copied back, and adds the bias in a pass of its own. Here each trial's product is
 // computed by itself and written once, where it belongs.
 
@@ -38,21 +38,26 @@ struct ProductBackward : public torch::autograd::Node {
 /// Through a b^T + bias, where b is stored as it is read: a linear layer's weight [T, out, in]; or through relu of that.
 struct TimesTransposedBackward : public ProductBackward {
   Tensor rectified_;  ///< what relu gave; undefined without one
+  bool has_bias_ = false;
 
   variable_list apply(variable_list&& gradients) override {
     const Tensor a = a_.unpack(), b = b_.unpack();
     variable_list out(3);
     if (!gradients[0].defined()) return out;
     const bool want_a = task_should_compute_output(0), want_b = task_should_compute_output(1);
+    // The result may have had more dimensions for its rows.
+    const auto as_rows = [](const Tensor& x) {
+      return x.defined() && x.dim() != 3 ? x.reshape({x.size(0), -1, x.size(-1)}) : x;
+    };
     if (at::GradMode::is_enabled()) {  // a gradient of this gradient is wanted: LibTorch's ops have one
-      const Tensor gradient = rectified_.defined() ? gradients[0] * rectified_.gt(0) : gradients[0];
+      const Tensor gradient = as_rows(rectified_.defined() ? gradients[0] * rectified_.gt(0) : gradients[0]);
       if (want_a) out[0] = of_operand(at::matmul(gradient, b), a);
       if (want_b) out[1] = of_operand(at::matmul(gradient.transpose(1, 2), a), b);
       if (task_should_compute_output(2)) out[2] = gradient.sum(1);
       return out;
     }
     const LinearGradients found =
-        linear_backward(gradients[0], a, b, rectified_, want_a, want_b, task_should_compute_output(2));
+        linear_backward(as_rows(gradients[0]), a, b, as_rows(rectified_), want_a, want_b, task_should_compute_output(2));
     if (want_a) out[0] = of_operand(found.input, a);
     if (want_b) out[1] = of_operand(found.weight, b);
     out[2] = found.bias;
@@ -96,18 +101,20 @@ Tensor with_backward(const Tensor& a, const Tensor& b, const variable_list& inpu
   }
   Tensor out;
   {
-    const at::AutoDispatchBelowADInplaceOrView below_autograd;
+    const functorch::BelowAutograd below_autograd;
     out = compute();
   }
   if (node) torch::autograd::set_history(out, node);
   return out;
 }
 
-/// a b, plus `bias` [T, columns] where it is defined. A b that is a transposed view is read as it is stored.
-Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias) {
-  if (b.stride(-2) == 1 && b.stride(-1) != 1) return linear_of_trials(a, b.transpose(-2, -1), bias);
+/// a b, plus `bias` [T, columns] where it is defined, of `sizes` where there are some. A b that is a transposed view is read
+/// as it is stored.
+Tensor product(const Tensor& a, const Tensor& b, const Tensor& bias, at::IntArrayRef sizes = {}) {
+  if (b.stride(-2) == 1 && b.stride(-1) != 1) return linear_of_trials(a, b.transpose(-2, -1), bias, sizes);
   const Tensor out = with_backward<TimesBackward>(a, b, {a, b}, [&] { return times(a, b); });
-  return bias.defined() ? out + bias.unsqueeze(1) : out;
+  const Tensor all = bias.defined() ? out + bias.unsqueeze(1) : out;
+  return sizes.empty() ? all : all.view(sizes);
 }
 
 Tensor mm(const Tensor& a, const Tensor& b) {
@@ -147,16 +154,15 @@ Tensor addmm(const Tensor& self, const Tensor& a, const Tensor& b, const at::Sca
   return functorch::wrap_innermost(out);
 }
 
-/// `compute` of the rows of x, [T, rows, columns] or [rows, columns] and shared, with x's dimensions given back to the
-/// result, [T, rows, n_out].
+/// `compute` of the rows of x, [T, rows, columns] or [rows, columns] and shared, and of the sizes of its result: x's with
+/// n_out columns.
 template <class Compute>
 Tensor of_rows(const Tensor& x, bool per_trial, int64_t n_trials, int64_t n_out, const Compute& compute) {
   auto sizes = x.sizes().vec();
   const Tensor rows = per_trial ? x.reshape({n_trials, -1, sizes.back()}) : x.reshape({-1, sizes.back()});
   if (!per_trial) sizes.insert(sizes.begin(), n_trials);
   sizes.back() = n_out;
-  const Tensor out = compute(rows);
-  return out.sizes() == sizes ? out : out.view(sizes);  // a view would hide from relu what it stands behind
+  return compute(rows, sizes);
 }
 
 /// Rows of more dimensions times a matrix, as linear layers of sequences have it. LibTorch makes a product an example of
@@ -172,7 +178,7 @@ Tensor matmul(const Tensor& a, const Tensor& b) {
     const Tensor left = physical_a.value_or(a), right = physical_b.value_or(b);
     const int64_t n_trials = physical_a ? left.size(0) : right.size(0);
     out = of_rows(left, physical_a.has_value(), n_trials, right.size(-1),
-                  [&](const Tensor& rows) { return product(rows, right, {}); });
+                  [&](const Tensor& rows, at::IntArrayRef sizes) { return product(rows, right, {}, sizes); });
   }
   return functorch::wrap_innermost(out);
 }
@@ -199,10 +205,65 @@ Tensor linear(const Tensor& input, const Tensor& weight, const std::optional<Ten
     } else if (bias && bias->defined()) {
       added = bias->unsqueeze(0).expand({n_trials, -1});
     }
-    out = of_rows(given, x.has_value(), n_trials, weights.size(-2),
-                  [&](const Tensor& rows) { return linear_of_trials(rows, weights, added); });
+    out = of_rows(given, x.has_value(), n_trials, weights.size(-2), [&](const Tensor& rows, at::IntArrayRef sizes) {
+      return linear_of_trials(rows, weights, added, sizes);
+    });
   }
   return functorch::wrap_innermost(out);
+}
+
+/// The node behind `x` where it is that of a linear layer alone, without relu.
+TimesTransposedBackward* layer_behind(const Tensor& x) {
+  auto* const layer = dynamic_cast<TimesTransposedBackward*>(x.grad_fn().get());
+  return layer == nullptr || layer->rectified_.defined() ? nullptr : layer;
+}
+
+/// One that does the same.
+c10::intrusive_ptr<TimesTransposedBackward> again(const TimesTransposedBackward& layer) {
+  auto node = c10::make_intrusive<TimesTransposedBackward>();
+  for (const auto& edge : layer.next_edges()) node->add_next_edge(edge);
+  node->a_ = torch::autograd::SavedVariable(layer.a_.unpack(), false);
+  node->b_ = torch::autograd::SavedVariable(layer.b_.unpack(), false);
+  node->has_bias_ = layer.has_bias_;
+  return node;
+}
+
+/// Whether `added` [T, columns] may become the bias of the layer that gave x, which is then written to.
+bool is_bias_of_layer(const Tensor& x, const Tensor& added, const at::Scalar& alpha) {
+  if (!at::GradMode::is_enabled() || added.dim() != 2 || !alpha.equal(1) || x.is_view()) return false;
+  const auto* const layer = layer_behind(x);
+  return layer != nullptr && !layer->has_bias_ && x.dim() >= 3 && added.size(0) == x.size(0) &&
+         added.size(1) == x.size(-1) && added.scalar_type() == x.scalar_type() && added.device() == x.device();
+}
+
+/// A sum in place. LibTorch's linear of sequences adds its bias so: its way back joins that of the product, and a relu behind
+/// it finds the layer.
+Tensor& add_(Tensor& self, const Tensor& other, const at::Scalar& alpha) {
+  const auto x = functorch::unwrap_innermost(self);
+  const auto own = functorch::unwrap_innermost(other);
+  TORCH_CHECK(x || !own, "add_: all trials write to one tensor; make it by an op on something that is per trial");
+  const functorch::InsideRule inside;
+  if (own && is_bias_of_layer(*x, *own, alpha)) {
+    auto node = again(*layer_behind(*x));
+    node->has_bias_ = true;
+    node->set_next_edge(2, torch::autograd::impl::gradient_edge(*own));
+    auto sizes = std::vector<int64_t>(static_cast<size_t>(x->dim()), 1);
+    sizes.front() = own->size(0);
+    sizes.back() = own->size(1);
+    {
+      const functorch::BelowAutograd below_autograd;
+      x->add_(own->view(sizes));
+    }
+    x->unsafeGetTensorImpl()->bump_version();
+    torch::autograd::set_history(*x, node);
+    return self;
+  }
+  Tensor added = own.value_or(other);
+  if (own) {  // its missing dimensions come after the trials
+    while (added.dim() < x->dim()) added = added.unsqueeze(1);
+  }
+  x->add_(added, alpha);
+  return self;
 }
 
 /// Right behind a linear layer its way back joins that of the layer, whose own is still there for whatever else uses what the
@@ -212,16 +273,13 @@ Tensor relu(const Tensor& self) {
   Tensor out;
   {
     functorch::InsideRule inside;
-    const auto* layer = dynamic_cast<TimesTransposedBackward*>(x.grad_fn().get());
-    if (layer == nullptr || layer->rectified_.defined() || !at::GradMode::is_enabled()) {
+    const auto* layer = layer_behind(x);
+    if (layer == nullptr || !at::GradMode::is_enabled()) {
       out = at::relu(x);
     } else {
-      auto node = make_node<TimesTransposedBackward>();
-      for (const auto& edge : layer->next_edges()) node->add_next_edge(edge);
-      node->a_ = torch::autograd::SavedVariable(layer->a_.unpack(), false);
-      node->b_ = torch::autograd::SavedVariable(layer->b_.unpack(), false);
+      auto node = again(*layer);
       {
-        const at::AutoDispatchBelowADInplaceOrView below_autograd;
+        const functorch::BelowAutograd below_autograd;
         out = at::relu(x);
       }
       node->rectified_ = out.detach();
@@ -233,9 +291,14 @@ Tensor relu(const Tensor& self) {
 
 }  // namespace
 
-Tensor linear_of_trials(const Tensor& x, const Tensor& weight, const Tensor& bias) {
-  return with_backward<TimesTransposedBackward>(x, weight, {x, weight, bias},
-                                                [&] { return times_transposed(x, weight, bias); });
+Tensor linear_of_trials(const Tensor& x, const Tensor& weight, const Tensor& bias, at::IntArrayRef sizes) {
+  const Tensor out = with_backward<TimesTransposedBackward>(x, weight, {x, weight, bias}, [&] {
+    const Tensor rows = times_transposed(x, weight, bias);
+    // Below autograd: a view of its would hide from a sum or relu what it stands behind.
+    return sizes.empty() || rows.sizes() == sizes ? rows : rows.view(sizes);
+  });
+  if (auto* const layer = layer_behind(out)) layer->has_bias_ = bias.defined();
+  return out;
 }
 
 void register_matmul() {
@@ -244,6 +307,7 @@ void register_matmul() {
     library.impl("matmul", matmul);
     library.impl("mm", mm);
     library.impl("relu", relu);
+    library.impl("add_.Tensor", add_);
     library.impl("addmm", addmm);
   });
 }
