@@ -10,6 +10,7 @@ void register_random_ops();
 void register_row_kernels();
 void register_attention();
 void register_batch_norm();
+void register_bmm();
 void register_convolution();
 void register_cross_entropy();
 void register_decompositions();

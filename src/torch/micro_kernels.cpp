@@ -28,7 +28,12 @@ void sum_rows_of_columns(const float* rows, int64_t n_rows, int64_t row_stride, 
 }  // namespace
 
 void multiply(int64_t m, int64_t n, int64_t k, const float* a, const float* b, float* c, bool add) {
-  at::native::cpublas::brgemm(m, n, k, k, n, n, add, a, b, c, /*is_vnni=*/false);
+  multiply(m, n, k, {a, k}, {b, n}, {c, n}, add);
+}
+
+void multiply(int64_t m, int64_t n, int64_t k, RowsOf<const float> a, RowsOf<const float> b, RowsOf<float> c,
+              bool add) {
+  at::native::cpublas::brgemm(m, n, k, a.stride, b.stride, c.stride, add, a.data, b.data, c.data, /*is_vnni=*/false);
 }
 
 // It does not say; it throws.
@@ -47,12 +52,23 @@ bool has_micro_kernels() {
 }
 
 void transposed_multiply(int64_t n_rows, int64_t n_a, int64_t n_b, const float* a, const float* b, float* c, bool add) {
+  transposed_multiply(n_rows, n_a, n_b, {a, n_a}, {b, n_b}, {c, n_b}, add);
+}
+
+void transposed_multiply(int64_t n_rows, int64_t n_a, int64_t n_b, RowsOf<const float> a, RowsOf<const float> b,
+                         RowsOf<float> c, bool add) {
   constexpr int64_t kBlock = 128;  // rows that are transposed at a time: they and their columns stay in the cache
-  float* columns = scratch(kScratches - 1, kBlock * n_a);
+  // a has to be transposed, or b and the result. Whichever is less.
+  if (!add && n_b * (n_rows + n_a) < n_rows * n_a) {
+    float* const transposed = scratch(kScratches - 2, n_b * n_a);
+    transposed_multiply(n_rows, n_b, n_a, b, a, {transposed, n_a});
+    return transpose_rows(n_b, n_a, transposed, n_a, c.data, c.stride);
+  }
+  float* const columns = scratch(kScratches - 1, kBlock * n_a);
   for (int64_t row = 0; row < n_rows; row += kBlock) {
     const int64_t here = std::min(kBlock, n_rows - row);
-    transpose(here, n_a, a + row * n_a, columns);
-    multiply(n_a, n_b, here, columns, b + row * n_b, c, add || row > 0);
+    transpose_rows(here, n_a, a.data + row * a.stride, a.stride, columns, here);
+    multiply(n_a, n_b, here, {columns, here}, {b.data + row * b.stride, b.stride}, c, add || row > 0);
   }
 }
 

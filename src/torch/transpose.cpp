@@ -42,21 +42,26 @@ void transpose_block(const float* from, int64_t from_stride, float* to, int64_t 
 }  // namespace
 
 void transpose(int64_t n_rows, int64_t n_columns, const float* from, float* to, const float* bias) {
+  transpose_rows(n_rows, n_columns, from, n_columns, to, n_rows, bias);
+}
+
+void transpose_rows(int64_t n_rows, int64_t n_columns, const float* from, int64_t from_stride, float* to,
+                    int64_t to_stride, const float* bias) {
   const int64_t whole_columns = n_columns / kBlock * kBlock;
   int64_t row = 0;
   for (; row + kBlock <= n_rows; row += kBlock) {
     const Eight added = bias ? load(bias + row) : Eight{};
     for (int64_t column = 0; column < whole_columns; column += kBlock) {
-      transpose_block(from + row * n_columns + column, n_columns, to + column * n_rows + row, n_rows, added);
+      transpose_block(from + row * from_stride + column, from_stride, to + column * to_stride + row, to_stride, added);
     }
     for (int64_t i = row; i < row + kBlock; ++i) {
       for (int64_t j = whole_columns; j < n_columns; ++j) {
-        to[j * n_rows + i] = from[i * n_columns + j] + (bias ? bias[i] : 0.0f);
+        to[j * to_stride + i] = from[i * from_stride + j] + (bias ? bias[i] : 0.0f);
       }
     }
   }
   for (; row < n_rows; ++row) {
-    for (int64_t j = 0; j < n_columns; ++j) to[j * n_rows + row] = from[row * n_columns + j] + (bias ? bias[row] : 0.0f);
+    for (int64_t j = 0; j < n_columns; ++j) to[j * to_stride + row] = from[row * from_stride + j] + (bias ? bias[row] : 0.0f);
   }
 }
 

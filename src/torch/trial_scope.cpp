@@ -52,6 +52,7 @@ void register_kernels_once() {
     register_row_kernels();
     register_attention();
     register_batch_norm();
+    register_bmm();
     register_convolution();
     register_cross_entropy();
     register_decompositions();
