@@ -11,6 +11,7 @@
 #include <torch/csrc/autograd/generated/Functions.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
+#include "torch/autograd_node.h"
 #include "torch/dispatch.h"
 #include "torch/functorch.h"
 #include "torch/micro_kernels.h"
@@ -231,11 +232,11 @@ const BmmBackward* scores_behind(const Tensor& weights) {
 }
 
 Tensor with_way_back(const Tensor& a, const Tensor& b) {
-  c10::intrusive_ptr<torch::autograd::Node> node;
+  AutogradNode node;
   if (torch::autograd::compute_requires_grad(a, b)) {
     const auto save = [](const Tensor& x) { return torch::autograd::SavedVariable(x, false); };
     if (const auto* const scores = scores_behind(a)) {
-      auto attention = c10::make_intrusive<AttentionBackward>();
+      auto attention = make_node<AttentionBackward>();
       for (size_t i = 0; i < 2; ++i) attention->add_next_edge(scores->next_edge(i));
       attention->add_next_edge(torch::autograd::impl::gradient_edge(b));
       attention->query_ = save(scores->a_.unpack());
@@ -244,7 +245,7 @@ Tensor with_way_back(const Tensor& a, const Tensor& b) {
       attention->weights_ = save(a);
       node = attention;
     } else {
-      auto product = c10::make_intrusive<BmmBackward>();
+      auto product = make_node<BmmBackward>();
       product->set_next_edges(torch::autograd::collect_next_edges(a, b));
       product->a_ = save(a);
       product->b_ = save(b);

@@ -7,6 +7,7 @@
 #include <torch/csrc/autograd/functions/utils.h>
 #include <torch/csrc/autograd/saved_variable.h>
 
+#include "torch/autograd_node.h"
 #include "torch/batching_rules/trial_by_trial.h"
 #include "torch/device_context.h"
 #include "torch/dispatch.h"
@@ -101,10 +102,10 @@ struct NormalisedRows {
 };
 
 NormalisedRows normalised_rows(const LayerNormOperands& operands) {
-  c10::intrusive_ptr<LayerNormNode> node;
+  NodePointer<LayerNormNode> node;
   const Tensor &x = operands.input, &weight = operands.weight, &bias = operands.bias;
   if (torch::autograd::compute_requires_grad(x, weight, bias)) {
-    node = c10::make_intrusive<LayerNormNode>();
+    node = make_node<LayerNormNode>();
     node->set_next_edges(torch::autograd::collect_next_edges(x, weight, bias));
     node->input_ = torch::autograd::SavedVariable(x, false);
     node->weight_ = torch::autograd::SavedVariable(weight, false);

@@ -219,8 +219,8 @@ TimesTransposedBackward* layer_behind(const Tensor& x) {
 }
 
 /// One that does the same.
-c10::intrusive_ptr<TimesTransposedBackward> again(const TimesTransposedBackward& layer) {
-  auto node = c10::make_intrusive<TimesTransposedBackward>();
+NodePointer<TimesTransposedBackward> again(const TimesTransposedBackward& layer) {
+  auto node = make_node<TimesTransposedBackward>();
   for (const auto& edge : layer.next_edges()) node->add_next_edge(edge);
   node->a_ = torch::autograd::SavedVariable(layer.a_.unpack(), false);
   node->b_ = torch::autograd::SavedVariable(layer.b_.unpack(), false);
