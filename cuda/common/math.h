@@ -140,6 +140,40 @@ LOCKSTEP_HD_INLINE float tanh_float(float x) {
 inline constexpr double kSigmoidFloatUlp = 3;
 LOCKSTEP_HD_INLINE float sigmoid_float(float x) { return 1.0f / (1.0f + exp_float(-x)); }
 
+/// sin(2 pi x) and cos(2 pi x) of a float in turns, with an error below kTurnFloatUlp units in the last place each: the
+/// turns are reduced exactly first, so that it holds for any x. An infinity or NaN gives NaN.
+inline constexpr double kTurnFloatUlp = 1.6;
+struct FloatTurn {
+  float sine, cosine;
+};
+LOCKSTEP_HD_INLINE FloatTurn turn_float(float x) {
+  // x = whole turns + n / 4 + r, exactly, with |r| <= 1/8; a + a_rest = 2 pi r to twice the bits.
+  const float part = x - rintf(x);
+  const float n = rintf(4.0f * part);
+  const float r = fmaf(-0.25f, n, part);
+  const float a = r * 0x1.921fb6p+2f;
+  const float a_rest = fmaf(r, 0x1.921fb6p+2f, -a) + r * -0x1.777a5cp-23f;
+  const float z = a * a;
+  // (sin(a) - a) / a^3 and (cos(a) - 1 + a^2 / 2) / a^4 by Taylor's series; rests below 2^-28 for |a| <= pi / 4.
+  float sine_tail = 1.0f / 362880.0f;
+  sine_tail = fmaf(sine_tail, z, -1.0f / 5040.0f);
+  sine_tail = fmaf(sine_tail, z, 1.0f / 120.0f);
+  sine_tail = fmaf(sine_tail, z, -1.0f / 6.0f);
+  float cosine_tail = -1.0f / 3628800.0f;
+  cosine_tail = fmaf(cosine_tail, z, 1.0f / 40320.0f);
+  cosine_tail = fmaf(cosine_tail, z, -1.0f / 720.0f);
+  cosine_tail = fmaf(cosine_tail, z, 1.0f / 24.0f);
+  const float sine = a + fmaf(sine_tail * z, a, a_rest);
+  const float cosine = 1.0f + fmaf(cosine_tail * z, z, -0.5f * z);
+  // By n modulo 4, from the low bits of a sum.
+  const float sum = n + 0x1.8p23f;
+  uint32_t quadrant;
+  memcpy(&quadrant, &sum, sizeof quadrant);
+  const bool swapped = (quadrant & 1) != 0;
+  const float first = swapped ? cosine : sine, second = swapped ? sine : cosine;
+  return {(quadrant & 2) != 0 ? -first : first, ((quadrant + 1) & 2) != 0 ? -second : second};
+}
+
 /// The natural logarithm, with an error below kLogUlp units in the last place. 0 gives -infinity, a negative number
 /// or NaN gives NaN.
 inline constexpr double kLogUlp = 0.65;

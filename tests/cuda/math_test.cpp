@@ -9,6 +9,7 @@
 #include <cstring>
 #include <iostream>
 #include <limits>
+#include <numbers>
 #include <random>
 
 namespace lockstep {
@@ -128,6 +129,41 @@ TEST(SigmoidFloat, StaysWithinItsBound) {
   EXPECT_EQ(sigmoid_float(std::numeric_limits<float>::infinity()), 1);
   EXPECT_EQ(sigmoid_float(-std::numeric_limits<float>::infinity()), 0);
   EXPECT_TRUE(std::isnan(sigmoid_float(std::nanf(""))));
+}
+
+TEST(TurnFloat, StaysWithinItsBound) {
+  // Reduced exactly first, as a rounded 2 pi x would be far off beside a zero.
+  const auto exact = [](double x, double shift) {
+    const double quarters = std::rint(4 * (x - std::rint(x)));
+    const double sine = std::sin(2 * std::numbers::pi * ((x - std::rint(x)) - quarters / 4));
+    const double cosine = std::cos(2 * std::numbers::pi * ((x - std::rint(x)) - quarters / 4));
+    switch (static_cast<int>(quarters + shift + 4) % 4) {
+      case 0: return sine;
+      case 1: return cosine;
+      case 2: return -sine;
+      default: return -cosine;
+    }
+  };
+  constexpr uint32_t kLargest = 0x4c000000u;  // 2^25, where all floats are whole
+  EXPECT_LT(worst_float_error(kLargest, [](float x) { return turn_float(x).sine; },
+                              [&](double x) { return exact(x, 0); }),
+            kTurnFloatUlp);
+  EXPECT_LT(worst_float_error(kLargest, [](float x) { return turn_float(x).cosine; },
+                              [&](double x) { return exact(x, 1); }),
+            kTurnFloatUlp);
+}
+
+TEST(TurnFloat, IsExactAtQuarters) {
+  for (const float whole : {0.0f, 1.0f, -1.0f, 7.0f, -1000.0f, 1e6f}) {
+    for (int quarter = 0; quarter < 4; ++quarter) {
+      const FloatTurn turn = turn_float(whole + static_cast<float>(quarter) * 0.25f);
+      EXPECT_EQ(turn.sine, quarter == 1 ? 1 : quarter == 3 ? -1 : 0) << whole << " " << quarter;
+      EXPECT_EQ(turn.cosine, quarter == 0 ? 1 : quarter == 2 ? -1 : 0) << whole << " " << quarter;
+    }
+  }
+  EXPECT_EQ(turn_float(1e30f).cosine, 1);
+  EXPECT_TRUE(std::isnan(turn_float(std::nanf("")).sine));
+  EXPECT_TRUE(std::isnan(turn_float(std::numeric_limits<float>::infinity()).cosine));
 }
 
 TEST(ExpFloat, GivesTheLimits) {
