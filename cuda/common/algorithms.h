@@ -35,5 +35,6 @@ void layer_norm(const Context&, const LayerNorm&);
 void layer_norm_backward(const Context&, const LayerNorm&, const LayerNormGradients&);
 void sgd_update(const Context&, const SgdUpdate&);
 void adam_update(const Context&, const AdamUpdate&);
+void gp_log_improvement(const Context&, const LogImprovement&);
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

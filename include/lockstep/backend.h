@@ -4,6 +4,7 @@
 
 #include <lockstep/decision.h>
 #include <lockstep/device.h>
+#include <lockstep/gp_algorithms.h>
 #include <lockstep/search_space.h>
 #include <lockstep/sweep_spec.h>
 
@@ -359,6 +360,8 @@ struct Backend {
 
   void (*sgd_update)(const Context&, const SgdUpdate&);
   void (*adam_update)(const Context&, const AdamUpdate&);
+
+  void (*gp_log_improvement)(const Context&, const LogImprovement&);
 };
 
 /// The host backend: always there.
