@@ -35,6 +35,10 @@ void layer_norm(const Context&, const LayerNorm&);
 void layer_norm_backward(const Context&, const LayerNorm&, const LayerNormGradients&);
 void sgd_update(const Context&, const SgdUpdate&);
 void adam_update(const Context&, const AdamUpdate&);
+void gp_covariance(const Context&, const MaternKernel&, const double* a, int64_t n_a, const double* b, int64_t n_b,
+                   double* out);
+void gp_lengthscale_gradient(const Context&, const MaternKernel&, const double* x, int64_t n, const double* weights,
+                             double* out);
 void gp_log_improvement(const Context&, const LogImprovement&);
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

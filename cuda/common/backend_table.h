@@ -91,6 +91,8 @@ inline Backend make_backend(const Runtime& runtime) {
   backend.layer_norm_backward = &Entry<&layer_norm_backward>::call;
   backend.sgd_update = &Entry<&sgd_update>::call;
   backend.adam_update = &Entry<&adam_update>::call;
+  backend.gp_covariance = &Entry<&gp_covariance>::call;
+  backend.gp_lengthscale_gradient = &Entry<&gp_lengthscale_gradient>::call;
   backend.gp_log_improvement = &Entry<&gp_log_improvement>::call;
   return backend;
 }

@@ -361,6 +361,16 @@ struct Backend {
   void (*sgd_update)(const Context&, const SgdUpdate&);
   void (*adam_update)(const Context&, const AdamUpdate&);
 
+  /// The covariances of points `a` [n_a, n_dims] and `b` [n_b, n_dims], row-major, to `out` [n_a, n_b]. A point has
+  /// exactly the outputscale with itself, and a matrix of points with themselves is symmetric. This and all below: arrays
+  /// are in device memory, and results are equal bit for bit on every backend; a host's cores all take part.
+  void (*gp_covariance)(const Context&, const MaternKernel&, const double* a, int64_t n_a, const double* b, int64_t n_b,
+                        double* out);
+  /// For each point x_i of `x` [n, n_dims] and each dimension, the sum over j of weights[i, j] dk(x_i, x_j) /
+  /// d log(lengthscale), to `out` [n, n_dims]; `weights` is [n, n]. Its sum over i is the gradient of the sum over i and j
+  /// of weights[i, j] k(x_i, x_j).
+  void (*gp_lengthscale_gradient)(const Context&, const MaternKernel&, const double* x, int64_t n,
+                                  const double* weights, double* out);
   void (*gp_log_improvement)(const Context&, const LogImprovement&);
 };
 
