@@ -1,5 +1,6 @@
 // One compilation of those device algorithms that need no sort: Thrust's headers cost nvcc most of its time, once a file.
 #include "cuda/gp/covariance.cu"
+#include "cuda/gp/duplicates.cu"
 #include "cuda/gp/log_improvement.cu"
 #include "cuda/layers/batch_norm.cu"
 #include "cuda/layers/layer_norm.cu"

@@ -372,6 +372,10 @@ struct Backend {
   void (*gp_lengthscale_gradient)(const Context&, const MaternKernel&, const double* x, int64_t n,
                                   const double* weights, double* out);
   void (*gp_log_improvement)(const Context&, const LogImprovement&);
+  /// Marks with 1 in `duplicate` [n], and the others with 0, the points of `x` [n, n_dims] that are not farther than
+  /// `tolerance` (Euclidean) from one of `others` [n_others, n_dims] or from an earlier one of x, marked or not.
+  void (*gp_find_duplicates)(const Context&, const double* x, int64_t n, const double* others, int64_t n_others,
+                             int64_t n_dims, double tolerance, uint8_t* duplicate);
 };
 
 /// The host backend: always there.
