@@ -39,6 +39,7 @@ void gp_covariance(const Context&, const MaternKernel&, const double* a, int64_t
                    double* out);
 void gp_lengthscale_gradient(const Context&, const MaternKernel&, const double* x, int64_t n, const double* weights,
                              double* out);
+void gp_climb(const Context&, const PosteriorDraws&, const DrawClimb&);
 void gp_log_improvement(const Context&, const LogImprovement&);
 void gp_find_duplicates(const Context&, const double* x, int64_t n, const double* others, int64_t n_others,
                         int64_t n_dims, double tolerance, uint8_t* duplicate);

@@ -93,6 +93,7 @@ inline Backend make_backend(const Runtime& runtime) {
   backend.adam_update = &Entry<&adam_update>::call;
   backend.gp_covariance = &Entry<&gp_covariance>::call;
   backend.gp_lengthscale_gradient = &Entry<&gp_lengthscale_gradient>::call;
+  backend.gp_climb = &Entry<&gp_climb>::call;
   backend.gp_log_improvement = &Entry<&gp_log_improvement>::call;
   backend.gp_find_duplicates = &Entry<&gp_find_duplicates>::call;
   return backend;

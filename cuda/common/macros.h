@@ -11,3 +11,12 @@
 #define LOCKSTEP_BACKEND_NAMESPACE on_host
 #endif
 #define LOCKSTEP_HD_INLINE LOCKSTEP_HD __attribute__((always_inline)) inline
+
+/// Before a loop of at most 16 rounds: written out, so that the arrays which it indexes can be registers.
+#if defined(__CUDA_ARCH__) || defined(__clang__)
+#define LOCKSTEP_UNROLL _Pragma("unroll")
+#elif defined(__CUDACC__)
+#define LOCKSTEP_UNROLL  // what nvcc compiles for the host is not run
+#else
+#define LOCKSTEP_UNROLL _Pragma("GCC unroll 16")
+#endif

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <cstdint>
 #include <cstring>
 
@@ -158,6 +159,33 @@ LOCKSTEP_HD_INLINE double add_parts(const double* parts) {
     for (int i = 0; i < width; ++i) sums[i] += sums[i + width];
   }
   return sums[0];
+}
+
+/// `function` of each lane. On a host by way of arrays, which g++ makes vectors of, and then of those registers.
+template <class Function>
+LOCKSTEP_HD_INLINE Lanes<float> each_lane(const Lanes<float>& a, const Function& function) {
+#ifdef __CUDACC__
+  return function(a);
+#else
+  alignas(Lanes<float>) float in[kLanes], out[kLanes];
+  store(in, a);
+  for (int i = 0; i < kLanes; ++i) out[i] = function(in[i]);
+  return load(out);
+#endif
+}
+
+/// a * b + c, rounded once.
+LOCKSTEP_HD_INLINE Lanes<float> multiply_add(const Lanes<float>& a, const Lanes<float>& b, const Lanes<float>& c) {
+#ifdef __CUDACC__
+  return fmaf(a, b, c);
+#else
+  alignas(Lanes<float>) float factor[kLanes], other[kLanes], sum[kLanes];
+  store(factor, a);
+  store(other, b);
+  store(sum, c);
+  for (int i = 0; i < kLanes; ++i) sum[i] = fmaf(factor[i], other[i], sum[i]);
+  return load(sum);
+#endif
 }
 
 }  // namespace lockstep::LOCKSTEP_BACKEND_NAMESPACE

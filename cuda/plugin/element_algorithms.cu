@@ -1,4 +1,5 @@
 // One compilation of those device algorithms that need no sort: Thrust's headers cost nvcc most of its time, once a file.
+#include "cuda/gp/climb.cu"
 #include "cuda/gp/covariance.cu"
 #include "cuda/gp/duplicates.cu"
 #include "cuda/gp/log_improvement.cu"

@@ -371,6 +371,10 @@ struct Backend {
   /// of weights[i, j] k(x_i, x_j).
   void (*gp_lengthscale_gradient)(const Context&, const MaternKernel&, const double* x, int64_t n,
                                   const double* weights, double* out);
+  /// Climbs every draw from its start: n_steps steps of Adam (beta1 0.8, beta2 0.95) in its box by its own gradient, in
+  /// float. The best point seen, start and end included, and its value are written down; the first where some are equal,
+  /// and the start where values are NaN. What a draw gets depends on that draw alone.
+  void (*gp_climb)(const Context&, const PosteriorDraws&, const DrawClimb&);
   void (*gp_log_improvement)(const Context&, const LogImprovement&);
   /// Marks with 1 in `duplicate` [n], and the others with 0, the points of `x` [n, n_dims] that are not farther than
   /// `tolerance` (Euclidean) from one of `others` [n_others, n_dims] or from an earlier one of x, marked or not.
