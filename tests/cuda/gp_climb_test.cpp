@@ -291,7 +291,7 @@ TEST_P(GpClimb, ADrawDoesNotDependOnItsCompanyNorOnHowWeightsLie) {
 
 TEST_P(GpClimb, OnEveryCoreGivesTheSameBits) {
   if (GetParam() != DeviceKind::kCpu) GTEST_SKIP() << "a GPU has no cores to choose";
-  Case of(6, 300, 200, 200);
+  Case of(6, 300, 1000, 1000);
   of.n_steps = 10;  // blocks that are worth a thread each
   const Climbed together = run(of);
   for (int64_t first = 0; first < 300; first += 16) {
