@@ -74,6 +74,7 @@ int run(int argc, char** argv) {
       "  lockstep best results\n"
       "  lockstep trials results --format csv > trials.csv\n"
       "  lockstep sample sweep.yml -n 1000 > configurations.csv\n"
+      "  lockstep optimize --space space.yml --command './train --lr {lr}' --q 4 --rounds 20\n"
       "  lockstep simulate --curves curves.csv --policy policy.yml --goal minimize\n\n"
       "Exit codes: 0 success, 1 internal error, 2 wrong command line, 3 wrong sweep file, 4 unusable data,\n"
       "5 results cannot be written or read, 6 device not there, 7 training task failed, 8 a replay differs,\n"
@@ -87,6 +88,7 @@ int run(int argc, char** argv) {
   add_best(app);
   add_trials(app);
   add_sample(app);
+  add_optimize(app);
   add_simulate(app);
   add_info(app);
   try {

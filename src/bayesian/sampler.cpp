@@ -1,0 +1,305 @@
+// Ask and tell: what has been seen, by island, and which way the next configurations are found.
+#include <lockstep/bayesian.h>
+
+#include <algorithm>
+#include <cmath>
+#include <limits>
+#include <map>
+#include <optional>
+#include <random>
+#include <utility>
+
+#include <lockstep/backend.h>
+#include <lockstep/error.h>
+#include <torch/torch.h>
+
+#include "bayesian/encoding.h"
+#include "bayesian/gaussian_process.h"
+#include "bayesian/log_ei.h"
+#include "bayesian/thompson.h"
+#include "torch/device_context.h"
+
+namespace lockstep {
+namespace {
+
+using torch::Tensor;
+
+constexpr int64_t kFewestStartup = 8;
+/// Up to so many at a time are proposed by log_ei where the acquisition is left open.
+constexpr int64_t kMostByLogEi = 8;
+/// An island has converged when its best has moved by less than this share of its deviation over two rounds.
+constexpr double kConverged = 1e-3;
+constexpr size_t kRoundsToConverge = 2;
+/// Of a batch's configurations one in so many looks at all data while an island is young.
+constexpr int64_t kGlobalShare = 8;
+/// From so many at a time on, a new island takes at most half of the batch.
+constexpr int64_t kLargeBatch = 256;
+/// Points nearer than this, by dimension, are one configuration.
+constexpr double kSamePoint = 1e-5;
+constexpr double kNudge = 0.02;
+constexpr int kMostNudges = 10;
+
+struct Observation {
+  std::vector<double> point;
+  double value = 0;  ///< larger is better; not finite: failed
+  int64_t island = 0;
+};
+
+}  // namespace
+
+struct BayesianSampler::State {
+  State(SearchSpace a_space, const BayesianOptions& some_options)
+      : space(std::move(a_space)), options(some_options), encoding(space), random(options.seed) {
+    if (space.n_params() == 0) throw InputError({}, "search_space", "is empty", "name a hyperparameter");
+    if (options.startup < 0) throw InputError({}, "startup", "is negative", "give a number of configurations");
+    if (options.model_size < 2) throw InputError({}, "model_size", "is below 2", "the default is 320");
+    n_startup = options.startup > 0 ? options.startup : std::max(kFewestStartup, 2 * space.n_params());
+  }
+
+  /// A seed of its own for everything that is random.
+  uint64_t next_seed() { return random(); }
+
+  std::vector<int64_t> rows_of(int64_t island) const {
+    std::vector<int64_t> out;
+    for (size_t i = 0; i < told.size(); ++i) {
+      if (island < 0 || told[i].island == island) out.push_back(static_cast<int64_t>(i));
+    }
+    return out;
+  }
+
+  int64_t n_finite(const std::vector<int64_t>& rows) const {
+    return std::count_if(rows.begin(), rows.end(),
+                         [&](int64_t row) { return std::isfinite(told[static_cast<size_t>(row)].value); });
+  }
+
+  /// Standardised on what is finite; what failed is below the worst by half of the range and one deviation.
+  GpData data_of(const std::vector<int64_t>& rows) const {
+    const int64_t n = static_cast<int64_t>(rows.size()), n_columns = encoding.n_columns();
+    Tensor x = torch::empty({n, n_columns}, torch::kDouble), y = torch::empty({n}, torch::kDouble);
+    for (int64_t i = 0; i < n; ++i) {
+      const Observation& each = told[static_cast<size_t>(rows[static_cast<size_t>(i)])];
+      std::copy(each.point.begin(), each.point.end(), x[i].mutable_data_ptr<double>());
+      y[i] = each.value;
+    }
+    const Tensor finite = y.isfinite();
+    const Tensor good = y.masked_select(finite);
+    const double mean = good.mean().item<double>();
+    const double deviation = good.size(0) > 1 ? good.std().item<double>() : 1;
+    y = (y - mean) / std::max(deviation, 1e-12);
+    const Tensor scaled = y.masked_select(finite);
+    const double worst = scaled.min().item<double>(), range = scaled.max().item<double>() - worst;
+    y = torch::where(finite, y, worst - (0.5 * range + 1));
+    if (good.size(0) < n) y = y - y.mean();
+    return {x, y, torch::tensor(encoding.params(), torch::kLong)};
+  }
+
+  /// The process of some observations, with hyperparameters fitted to them; those of the island's last fit are one start.
+  GaussianProcess process_of(const std::vector<int64_t>& rows, int64_t island) {
+    const GpData data = data_of(rows);
+    const auto before = fits.find(island);
+    GpFitOptions fit;
+    fit.max_rows = options.model_size;
+    fit.seed = next_seed();
+    const GpHyperparameters found = gp_fit(data, fit, before == fits.end() ? nullptr : &before->second);
+    fits[island] = found;
+    return GaussianProcess(data, found);
+  }
+
+  Tensor pending_points() const {
+    if (pending.empty()) return {};
+    Tensor out = torch::empty({static_cast<int64_t>(pending.size()), encoding.n_columns()}, torch::kDouble);
+    int64_t i = 0;
+    for (const auto& [_, each] : pending) {
+      std::copy(each.point.begin(), each.point.end(), out[i++].mutable_data_ptr<double>());
+    }
+    return out;
+  }
+
+  /// Points of `q` configurations by the model of an island (-1: of everything), a function drawn from it for each.
+  Tensor by_thompson(int64_t q, int64_t island) {
+    return thompson_points(encoding, process_of(rows_of(island), island), q, next_seed());
+  }
+
+  /// One after another, each believed to come out at its mean.
+  Tensor by_log_ei(int64_t q) {
+    const GaussianProcess process = process_of(rows_of(-1), -1);
+    const double best = process.data().y.max().item<double>();
+    std::optional<GaussianProcess> believed;
+    if (const Tensor waiting = pending_points(); waiting.defined()) believed = process.with_believed(waiting);
+    std::vector<Tensor> out;
+    for (int64_t i = 0; i < q; ++i) {
+      const GaussianProcess& now = believed ? *believed : process;
+      out.push_back(log_ei_point(encoding, now, best, next_seed()));
+      if (i + 1 < q) believed = now.with_believed(out.back().unsqueeze(0));
+    }
+    return torch::stack(out);
+  }
+
+  /// Looks at the newest island once a round: when half of a batch has been told since the last look.
+  bool island_has_converged(int64_t q) {
+    if (!bests.empty() && told.size() - n_at_last_look < static_cast<size_t>((q + 1) / 2)) return false;
+    n_at_last_look = told.size();
+    double best = -std::numeric_limits<double>::infinity(), sum = 0, squares = 0;
+    const auto rows = rows_of(island);
+    const int64_t n = n_finite(rows);
+    for (const auto row : rows) {
+      const double value = told[static_cast<size_t>(row)].value;
+      if (!std::isfinite(value)) continue;
+      best = std::max(best, value);
+      sum += value;
+      squares += value * value;
+    }
+    bests.push_back(best);
+    if (bests.size() <= kRoundsToConverge || n < 2) return false;
+    const double mean = sum / static_cast<double>(n);
+    const double deviation = std::sqrt(std::max(0.0, squares / static_cast<double>(n) - mean * mean));
+    return best - bests[bests.size() - 1 - kRoundsToConverge] < kConverged * deviation;
+  }
+
+  /// Points, and the island that each belongs to.
+  std::pair<Tensor, std::vector<int64_t>> next_points(int64_t q) {
+    const bool sequential = options.acquisition == Acquisition::kLogEi ||
+                            (options.acquisition == Acquisition::kAuto && q <= kMostByLogEi);
+    if (sequential) return {by_log_ei(q), std::vector<int64_t>(static_cast<size_t>(q), island)};
+    int64_t n_global = island > 0 ? q / kGlobalShare : 0;
+    Tensor local;
+    if (island_has_converged(q)) {
+      ++island;
+      bests.clear();
+      fits.erase(island);
+      n_global = q >= kLargeBatch ? q / 2 : q / kGlobalShare;
+      local = sobol_points(encoding, q - n_global, next_seed());
+    } else if (n_finite(rows_of(island)) < 2) {
+      local = sobol_points(encoding, q - n_global, next_seed());
+    } else {
+      local = by_thompson(q - n_global, island);
+    }
+    std::vector<int64_t> islands(static_cast<size_t>(q), island);
+    if (n_global == 0) return {local, islands};
+    return {torch::cat({local, by_thompson(n_global, -1)}), islands};
+  }
+
+  /// Moves configurations that are there already, observed, pending or in this batch, as long as the space has others.
+  void separate(Tensor& points) {
+    std::vector<Tensor> others;
+    if (const Tensor waiting = pending_points(); waiting.defined()) others.push_back(waiting);
+    if (!told.empty()) {
+      Tensor seen = torch::empty({static_cast<int64_t>(told.size()), encoding.n_columns()}, torch::kDouble);
+      for (size_t i = 0; i < told.size(); ++i) {
+        std::copy(told[i].point.begin(), told[i].point.end(), seen[static_cast<int64_t>(i)].mutable_data_ptr<double>());
+      }
+      others.push_back(seen);
+    }
+    const Tensor known = others.empty() ? torch::empty({0, encoding.n_columns()}, torch::kDouble) : torch::cat(others);
+    const int64_t q = points.size(0);
+    Tensor same = torch::empty({q}, torch::kByte);
+    std::normal_distribution<double> normal;
+    std::vector<double> draws(static_cast<size_t>(encoding.n_params()));
+    for (int attempt = 0; attempt < kMostNudges; ++attempt) {
+      points = points.contiguous();
+      host_backend().gp_find_duplicates(device_context(torch::kCPU, 0), points.const_data_ptr<double>(), q,
+                                        known.const_data_ptr<double>(), known.size(0), encoding.n_columns(),
+                                        kSamePoint * std::sqrt(static_cast<double>(encoding.n_columns())),
+                                        same.mutable_data_ptr<uint8_t>());
+      if (!same.any().item<bool>()) return;
+      const Tensor anywhere = sobol_points(encoding, q, next_seed());
+      for (int64_t i = 0; i < q; ++i) {
+        if (same[i].item<uint8_t>() == 0) continue;
+        double* point = points[i].mutable_data_ptr<double>();
+        const double* other = anywhere[i].const_data_ptr<double>();
+        // A little way off at first; then further, and at last anywhere.
+        const double reach = kNudge * static_cast<double>(1 << std::min(attempt, 5));
+        for (int64_t param = 0; param < encoding.n_params(); ++param) {
+          const int64_t column = encoding.first_column(param);
+          const bool jumps = attempt + 1 == kMostNudges || std::bernoulli_distribution(reach)(random);
+          if (encoding.n_values(param) == 0) {
+            point[column] = jumps && attempt > 4 ? other[column]
+                                                 : std::clamp(point[column] + reach * normal(random), 0.0, 1.0);
+          } else if (jumps || encoding.n_params() == 1) {
+            const int64_t n = encoding.is_choice(param) ? encoding.n_values(param) : 1;
+            std::copy_n(other + column, n, point + column);
+          }
+        }
+        encoding.decode(point, draws.data());
+        encoding.encode(draws.data(), point);
+      }
+    }
+  }
+
+  SearchSpace space;
+  BayesianOptions options;
+  Encoding encoding;
+  std::mt19937_64 random;
+  int64_t n_startup = 0;
+  int64_t n_asked = 0;
+  int64_t n_sobol = 0;  ///< of the first island's sequence
+  std::vector<Observation> told;
+  std::multimap<std::vector<double>, Observation> pending;  ///< by draws
+  int64_t island = 0;                                       ///< the newest
+  std::vector<double> bests;                                ///< of the newest island, round by round
+  size_t n_at_last_look = 0;                                ///< told when it was last looked at
+  std::map<int64_t, GpHyperparameters> fits;                ///< by island; -1: of everything
+};
+
+BayesianSampler::BayesianSampler(SearchSpace space, const BayesianOptions& options)
+    : state_(std::make_unique<State>(std::move(space), options)) {}
+BayesianSampler::~BayesianSampler() = default;
+BayesianSampler::BayesianSampler(BayesianSampler&&) noexcept = default;
+BayesianSampler& BayesianSampler::operator=(BayesianSampler&&) noexcept = default;
+
+int64_t BayesianSampler::n_told() const { return static_cast<int64_t>(state_->told.size()); }
+int64_t BayesianSampler::n_pending() const { return static_cast<int64_t>(state_->pending.size()); }
+
+Configurations BayesianSampler::ask(int64_t q) {
+  if (q < 1) throw InputError({}, "q", "is below 1", "ask for at least one configuration");
+  const torch::NoGradGuard no_grad;
+  State& state = *state_;
+  Tensor points;
+  std::vector<int64_t> islands(static_cast<size_t>(q), state.island);
+  const int64_t n_finite = state.n_finite(state.rows_of(-1));
+  if (n_finite < 2 || (state.n_sobol < state.n_startup && n_finite < state.n_startup)) {
+    // One sequence for all that is asked before there is a model.
+    const Tensor sequence = sobol_points(state.encoding, state.n_sobol + q, state.options.seed);
+    points = sequence.narrow(0, state.n_sobol, q).clone();
+    state.n_sobol += q;
+  } else {
+    std::tie(points, islands) = state.next_points(q);
+  }
+  state.separate(points);
+  const auto n_params = static_cast<size_t>(state.encoding.n_params());
+  std::vector<double> draws(static_cast<size_t>(q) * n_params);
+  for (int64_t i = 0; i < q; ++i) {
+    double* row = draws.data() + static_cast<size_t>(i) * n_params;
+    state.encoding.decode(points[i].const_data_ptr<double>(), row);
+    Observation asked;
+    asked.point.resize(static_cast<size_t>(state.encoding.n_columns()));
+    state.encoding.encode(row, asked.point.data());
+    asked.island = islands[static_cast<size_t>(i)];
+    state.pending.emplace(std::vector<double>(row, row + n_params), std::move(asked));
+  }
+  const int64_t first = state.n_asked;
+  state.n_asked += q;
+  return Configurations(state.space, first, q, std::move(draws));
+}
+
+void BayesianSampler::tell(std::span<const double> draws, double value) {
+  State& state = *state_;
+  if (static_cast<int64_t>(draws.size()) != state.encoding.n_params()) {
+    throw InputError({}, "draws", "has " + std::to_string(draws.size()) + " values",
+                     "give one for each of the " + std::to_string(state.encoding.n_params()) + " hyperparameters");
+  }
+  Observation seen;
+  const auto found = state.pending.find(std::vector<double>(draws.begin(), draws.end()));
+  if (found != state.pending.end()) {
+    seen = std::move(found->second);
+    state.pending.erase(found);
+  } else {
+    seen.point.resize(static_cast<size_t>(state.encoding.n_columns()));
+    state.encoding.encode(draws.data(), seen.point.data());
+  }
+  seen.value = state.options.goal == Goal::kMaximize ? value : -value;
+  if (std::isinf(value)) seen.value = std::numeric_limits<double>::quiet_NaN();
+  state.told.push_back(std::move(seen));
+}
+
+}  // namespace lockstep

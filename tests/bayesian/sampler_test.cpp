@@ -1,0 +1,178 @@
+// Ask and tell: what is asked is of the space and new, and what is found is better than at random.
+
+#include <lockstep/bayesian.h>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <functional>
+#include <limits>
+#include <set>
+
+#include <lockstep/error.h>
+
+namespace lockstep {
+namespace {
+
+using Function = std::function<double(const double* draws)>;
+
+SearchSpace plane() {
+  SearchSpace space;
+  space.add("x", uniform(-5, 10)).add("y", uniform(0, 15));
+  return space;
+}
+
+/// Minimum 0.397887 at three places.
+double branin(const double* p) {
+  const double x = p[0], y = p[1];
+  const double a = y - 5.1 / (4 * M_PI * M_PI) * x * x + 5 / M_PI * x - 6;
+  return a * a + 10 * (1 - 1 / (8 * M_PI)) * std::cos(x) + 10;
+}
+
+constexpr double kBraninLeast = 0.39788735772973816;
+
+BayesianOptions minimising(uint64_t seed = 1) {
+  BayesianOptions options;
+  options.goal = Goal::kMinimize;
+  options.seed = seed;
+  return options;
+}
+
+/// The least that `rounds` rounds of `q` configurations find.
+double least(BayesianSampler& sampler, int64_t rounds, int64_t q, const Function& f) {
+  double out = std::numeric_limits<double>::infinity();
+  for (int64_t round = 0; round < rounds; ++round) {
+    const Configurations batch = sampler.ask(q);
+    const auto n_params = static_cast<size_t>(batch.space().n_params());
+    for (int64_t i = 0; i < q; ++i) {
+      const double* row = batch.row(batch.first_trial() + i);
+      const double value = f(row);
+      if (std::isfinite(value)) out = std::min(out, value);
+      sampler.tell({row, n_params}, value);
+    }
+  }
+  return out;
+}
+
+TEST(BayesianSampler, FindsTheLeastOfBraninInBatches) {
+  BayesianSampler sampler(plane(), minimising());
+  EXPECT_LT(least(sampler, 5, 32, branin) - kBraninLeast, 1e-2);
+  EXPECT_EQ(sampler.n_told(), 160);
+  EXPECT_EQ(sampler.n_pending(), 0);
+}
+
+TEST(BayesianSampler, FindsTheLeastOfBraninOneByOne) {
+  BayesianSampler sampler(plane(), minimising());
+  EXPECT_LT(least(sampler, 45, 1, branin) - kBraninLeast, 1e-2);
+}
+
+TEST(BayesianSampler, Maximises) {
+  BayesianOptions options = minimising();
+  options.goal = Goal::kMaximize;
+  BayesianSampler sampler(plane(), options);
+  double best = -std::numeric_limits<double>::infinity();
+  least(sampler, 4, 24, [&](const double* p) {
+    best = std::max(best, -branin(p));
+    return -branin(p);
+  });
+  EXPECT_GT(best, -kBraninLeast - 5e-2);
+}
+
+TEST(BayesianSampler, AsksForTheSameWithTheSameSeed) {
+  BayesianSampler one(plane(), minimising(4)), two(plane(), minimising(4)), other(plane(), minimising(5));
+  for (int round = 0; round < 3; ++round) {
+    const Configurations a = one.ask(16), b = two.ask(16), c = other.ask(16);
+    EXPECT_EQ(a.draws(), b.draws());
+    EXPECT_NE(a.draws(), c.draws());
+    for (int64_t i = 0; i < 16; ++i) {
+      one.tell({a.row(a.first_trial() + i), 2}, branin(a.row(a.first_trial() + i)));
+      two.tell({b.row(b.first_trial() + i), 2}, branin(b.row(b.first_trial() + i)));
+      other.tell({c.row(c.first_trial() + i), 2}, branin(c.row(c.first_trial() + i)));
+    }
+  }
+}
+
+SearchSpace mixed() {
+  SearchSpace space;
+  space.add("lr", loguniform(-9, 0)).add("kind", choice({std::string("a"), std::string("b"), std::string("c")}));
+  space.add("depth", int_range(1, 6)).add("drop", quniform(0, 0.5, 0.1));
+  return space;
+}
+
+/// Least, 0, at lr = exp(-4), kind c, depth 4, drop 0.2.
+double mixed_loss(const double* p) {
+  const double lr = std::log(p[0]) + 4;
+  return 0.1 * lr * lr + (p[1] == 2 ? 0 : 0.7) + 0.2 * std::abs(p[2] - 4) + 3 * std::abs(p[3] - 0.2);
+}
+
+TEST(BayesianSampler, TakesMixedSpacesAndFailures) {
+  int64_t n = 0;
+  const auto sometimes = [&](const double* p) { return ++n % 5 == 0 ? NAN : mixed_loss(p); };
+  for (const int64_t q : {1, 24}) {
+    BayesianSampler sampler(mixed(), minimising(3));
+    EXPECT_LT(least(sampler, q == 1 ? 60 : 6, q, sometimes), 0.35) << q;
+  }
+}
+
+TEST(BayesianSampler, AsksForValuesOfTheSpaceAndNoneTwice) {
+  const SearchSpace space = mixed();
+  BayesianSampler sampler(space, minimising(8));
+  std::set<std::vector<double>> seen;
+  for (int round = 0; round < 5; ++round) {
+    const Configurations batch = sampler.ask(40);  // nothing of it is told: all are pending
+    for (int64_t trial = batch.first_trial(); trial < batch.first_trial() + 40; ++trial) {
+      const double* row = batch.row(trial);
+      EXPECT_TRUE(seen.emplace(row, row + 4).second) << "trial " << trial;
+      EXPECT_TRUE(row[0] >= std::exp(-9.0) * 0.999 && row[0] <= 1.001) << row[0];
+      EXPECT_TRUE(row[1] == 0 || row[1] == 1 || row[1] == 2);
+      EXPECT_TRUE(row[2] == std::rint(row[2]) && row[2] >= 1 && row[2] <= 6);
+      EXPECT_NEAR(row[3] / 0.1, std::rint(row[3] / 0.1), 1e-9);
+      if (round < 2) sampler.tell({row, 4}, mixed_loss(row));
+    }
+  }
+  EXPECT_EQ(sampler.n_pending(), 120);
+}
+
+TEST(BayesianSampler, GoesOnWhereTheSpaceIsExhausted) {
+  SearchSpace space;
+  space.add("a", choice({int64_t{0}, int64_t{1}})).add("b", randint(3));
+  BayesianSampler sampler(space, minimising());
+  std::set<std::vector<double>> seen;
+  least(sampler, 4, 4, [&](const double* p) {
+    seen.emplace(p, p + 2);
+    return p[0] + p[1];
+  });
+  EXPECT_EQ(seen.size(), 6u);
+}
+
+TEST(BayesianSampler, LearnsFromWhatOthersSaw) {
+  BayesianSampler sampler(plane(), minimising(2));
+  for (int i = 0; i < 15; ++i) {
+    for (int j = 0; j < 15; ++j) {
+      const double draws[] = {-5 + 15.0 * i / 14, 15.0 * j / 14};
+      sampler.tell(draws, branin(draws));
+    }
+  }
+  EXPECT_LT(least(sampler, 1, 16, branin) - kBraninLeast, 0.05);
+}
+
+TEST(BayesianSampler, GoesOnWhereEverythingFailed) {
+  BayesianSampler sampler(plane(), minimising());
+  EXPECT_TRUE(std::isinf(least(sampler, 3, 16, [](const double*) { return NAN; })));
+  EXPECT_TRUE(std::isfinite(least(sampler, 1, 16, branin)));
+  EXPECT_TRUE(std::isfinite(least(sampler, 1, 16, [](const double*) { return 1.0; })));
+}
+
+TEST(BayesianSampler, RefusesWhatMeansNothing) {
+  EXPECT_THROW(BayesianSampler(SearchSpace(), {}), InputError);
+  BayesianOptions options;
+  options.startup = -1;
+  EXPECT_THROW(BayesianSampler(plane(), options), InputError);
+  BayesianSampler sampler(plane(), {});
+  EXPECT_THROW(sampler.ask(0), InputError);
+  const double draws[] = {1, 2, 3};
+  EXPECT_THROW(sampler.tell(draws, 1), InputError);
+}
+
+}  // namespace
+}  // namespace lockstep
