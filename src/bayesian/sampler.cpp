@@ -30,6 +30,8 @@ constexpr int64_t kMostByLogEi = 8;
 /// An island has converged when its best has moved by less than this share of its deviation over two rounds.
 constexpr double kConverged = 1e-3;
 constexpr size_t kRoundsToConverge = 2;
+/// Of an observation that no island but the whole counts as its own.
+constexpr int64_t kNoIsland = -2;
 /// Of a batch's configurations one in so many looks at all data while an island is young.
 constexpr int64_t kGlobalShare = 8;
 /// From so many at a time on, a new island takes at most half of the batch.
@@ -176,6 +178,8 @@ struct BayesianSampler::State {
     }
     std::vector<int64_t> islands(static_cast<size_t>(q), island);
     if (n_global == 0) return {local, islands};
+    // What everything's model proposes is near the other islands' best: a new one that saw it would go there.
+    std::fill(islands.end() - n_global, islands.end(), kNoIsland);
     return {torch::cat({local, by_thompson(n_global, -1)}), islands};
   }
 
