@@ -18,12 +18,6 @@ using torch::Tensor;
 constexpr int kMostRaises = 5;
 constexpr double kRaise = 10;
 
-/// [n_columns] on the data's device.
-Tensor inverse_lengthscales(const Tensor& groups, const GpHyperparameters& hyperparameters) {
-  const Tensor inverse = torch::tensor(hyperparameters.lengthscales, torch::kDouble).reciprocal().to(groups.device());
-  return inverse.index_select(0, groups);
-}
-
 /// A kernel, and the memory that it points to.
 struct Matern {
   Matern(const Tensor& groups, const GpHyperparameters& hyperparameters)
@@ -45,6 +39,11 @@ std::pair<Tensor, bool> cholesky(const Tensor& matrix) {
 }
 
 }  // namespace
+
+Tensor inverse_lengthscales(const Tensor& groups, const GpHyperparameters& hyperparameters) {
+  const Tensor inverse = torch::tensor(hyperparameters.lengthscales, torch::kDouble).reciprocal().to(groups.device());
+  return inverse.index_select(0, groups);
+}
 
 Tensor gp_covariance(const Tensor& a, const Tensor& b, const Tensor& groups, const GpHyperparameters& hyperparameters) {
   const Matern matern(groups, hyperparameters);

@@ -22,6 +22,9 @@ struct GpData {
   torch::Tensor groups;  ///< [n_columns] int64: the lengthscale of each column
 };
 
+/// [n_columns] 1 / the lengthscale of each column, on the device of `groups`.
+torch::Tensor inverse_lengthscales(const torch::Tensor& groups, const GpHyperparameters& hyperparameters);
+
 /// [n_a, n_b] covariances of points a [n_a, n_columns] and b [n_b, n_columns].
 torch::Tensor gp_covariance(const torch::Tensor& a, const torch::Tensor& b, const torch::Tensor& groups,
                             const GpHyperparameters& hyperparameters);

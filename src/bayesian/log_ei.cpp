@@ -48,26 +48,21 @@ Tensor deviation_of(const Tensor& variance) { return variance.sqrt().clamp_min(k
 /// The value, and its gradient by the points [m, n_columns].
 std::pair<Tensor, Tensor> with_gradient(const GaussianProcess& process, const Tensor& points, double best) {
   const GpData& data = process.data();
-  const Tensor mean = process.mean(points);
   const Tensor covariance = gp_covariance(points, data.x, data.groups, process.hyperparameters());  // [m, n]
+  const Tensor mean = covariance.mv(process.weights());
   const Tensor solved = process.solve(covariance.t()).t();                                          // [m, n]
   const Tensor variance = process.hyperparameters().outputscale - covariance.mul(solved).sum(1);
   const Tensor deviation = deviation_of(variance.clamp_min(0));
-  const Improvement found = improvement(mean.contiguous(), deviation, best);
+  const Improvement found = improvement(mean, deviation, best);
   // d k(p, x_j) / d p = -(5/3) s (1 + z) exp(-z) (p - x_j) / l^2; d variance = -2 sum_j solved_j d k_j.
-  const Tensor squares = torch::tensor(process.hyperparameters().lengthscales, torch::kDouble)
-                             .square()
-                             .reciprocal()
-                             .to(points.device())
-                             .index_select(0, data.groups);
-  const Tensor scale = squares.sqrt();
+  const Tensor scale = inverse_lengthscales(data.groups, process.hyperparameters());
   const Tensor z = torch::cdist(points * scale, data.x * scale, 2, /*compute_mode=*/2) * std::sqrt(5.0);
   const Tensor slope = (-5.0 / 3 * process.hyperparameters().outputscale) * (1 + z) * torch::exp(-z);
   // d value / d k_j: by the mean, alpha_j; by the deviation, -solved_j / deviation.
   const Tensor weights =
       slope * (found.d_mean.unsqueeze(1) * process.weights().unsqueeze(0) -
                (found.d_deviation / deviation).unsqueeze(1) * solved);
-  const Tensor gradient = (weights.sum(1, true) * points - weights.mm(data.x)) * squares;
+  const Tensor gradient = (weights.sum(1, true) * points - weights.mm(data.x)) * scale.square();
   return {found.value, gradient};
 }
 

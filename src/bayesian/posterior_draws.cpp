@@ -31,10 +31,7 @@ PosteriorFunctions::PosteriorFunctions(const GaussianProcess& process, int64_t n
   const int64_t n = data.x.size(0), n_columns = data.x.size(1);
   const auto device = data.x.device();
   const auto normal = [&](at::IntArrayRef sizes) { return torch::randn(sizes, generator, torch::kDouble).to(device); };
-  const Tensor inverse = torch::tensor(hyperparameters.lengthscales, torch::kDouble)
-                             .reciprocal()
-                             .to(device)
-                             .index_select(0, data.groups);
+  const Tensor inverse = inverse_lengthscales(data.groups, hyperparameters);
   const Tensor chi_square = normal({n_features, kDegrees}).square().sum(1);
   const Tensor radial = (static_cast<double>(kDegrees) / chi_square).sqrt().unsqueeze(1);
   frequencies_ = (normal({n_features, n_columns}) * radial * inverse / (2 * M_PI)).t().contiguous();

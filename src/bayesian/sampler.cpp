@@ -30,8 +30,8 @@ constexpr int64_t kMostByLogEi = 8;
 /// An island has converged when its best has moved by less than this share of its deviation over two rounds.
 constexpr double kConverged = 1e-3;
 constexpr size_t kRoundsToConverge = 2;
-/// Of an observation that no island but the whole counts as its own.
-constexpr int64_t kNoIsland = -2;
+/// In place of an island: all observations; and one that no island counts as its own.
+constexpr int64_t kEverything = -1, kNoIsland = -2;
 /// Of a batch's configurations one in so many looks at all data while an island is young.
 constexpr int64_t kGlobalShare = 8;
 /// From so many at a time on, a new island takes at most half of the batch.
@@ -64,7 +64,7 @@ struct BayesianSampler::State {
   std::vector<int64_t> rows_of(int64_t island) const {
     std::vector<int64_t> out;
     for (size_t i = 0; i < told.size(); ++i) {
-      if (island < 0 || told[i].island == island) out.push_back(static_cast<int64_t>(i));
+      if (island == kEverything || told[i].island == island) out.push_back(static_cast<int64_t>(i));
     }
     return out;
   }
@@ -76,13 +76,15 @@ struct BayesianSampler::State {
 
   /// Standardised on what is finite; what failed is below the worst by half of the range and one deviation.
   GpData data_of(const std::vector<int64_t>& rows) const {
-    const int64_t n = static_cast<int64_t>(rows.size()), n_columns = encoding.n_columns();
-    Tensor x = torch::empty({n, n_columns}, torch::kDouble), y = torch::empty({n}, torch::kDouble);
-    for (int64_t i = 0; i < n; ++i) {
-      const Observation& each = told[static_cast<size_t>(rows[static_cast<size_t>(i)])];
-      std::copy(each.point.begin(), each.point.end(), x[i].mutable_data_ptr<double>());
-      y[i] = each.value;
+    const auto n = static_cast<int64_t>(rows.size());
+    std::vector<const Observation*> observations;
+    std::vector<double> values;
+    for (const auto row : rows) {
+      observations.push_back(&told[static_cast<size_t>(row)]);
+      values.push_back(observations.back()->value);
     }
+    const Tensor x = points_of(observations);
+    Tensor y = torch::tensor(values, torch::kDouble);
     const Tensor finite = y.isfinite();
     const Tensor good = y.masked_select(finite);
     const double mean = good.mean().item<double>();
@@ -107,27 +109,31 @@ struct BayesianSampler::State {
     return GaussianProcess(data, found);
   }
 
-  Tensor pending_points() const {
-    if (pending.empty()) return {};
-    Tensor out = torch::empty({static_cast<int64_t>(pending.size()), encoding.n_columns()}, torch::kDouble);
-    int64_t i = 0;
-    for (const auto& [_, each] : pending) {
-      std::copy(each.point.begin(), each.point.end(), out[i++].mutable_data_ptr<double>());
-    }
+  /// [n, n_columns]
+  Tensor points_of(const std::vector<const Observation*>& observations) const {
+    Tensor out = torch::empty({static_cast<int64_t>(observations.size()), encoding.n_columns()}, torch::kDouble);
+    double* row = out.mutable_data_ptr<double>();
+    for (const auto* each : observations) row = std::copy(each->point.begin(), each->point.end(), row);
     return out;
   }
 
-  /// Points of `q` configurations by the model of an island (-1: of everything), a function drawn from it for each.
+  std::vector<const Observation*> all_pending() const {
+    std::vector<const Observation*> out;
+    for (const auto& [_, each] : pending) out.push_back(&each);
+    return out;
+  }
+
+  /// Points of `q` configurations by the model of an island, or of everything, a function drawn from it for each.
   Tensor by_thompson(int64_t q, int64_t island) {
     return thompson_points(encoding, process_of(rows_of(island), island), q, next_seed());
   }
 
   /// One after another, each believed to come out at its mean.
   Tensor by_log_ei(int64_t q) {
-    const GaussianProcess process = process_of(rows_of(-1), -1);
+    const GaussianProcess process = process_of(rows_of(kEverything), kEverything);
     const double best = process.data().y.max().item<double>();
     std::optional<GaussianProcess> believed;
-    if (const Tensor waiting = pending_points(); waiting.defined()) believed = process.with_believed(waiting);
+    if (!pending.empty()) believed = process.with_believed(points_of(all_pending()));
     std::vector<Tensor> out;
     for (int64_t i = 0; i < q; ++i) {
       const GaussianProcess& now = believed ? *believed : process;
@@ -180,21 +186,14 @@ struct BayesianSampler::State {
     if (n_global == 0) return {local, islands};
     // What everything's model proposes is near the other islands' best: a new one that saw it would go there.
     std::fill(islands.end() - n_global, islands.end(), kNoIsland);
-    return {torch::cat({local, by_thompson(n_global, -1)}), islands};
+    return {torch::cat({local, by_thompson(n_global, kEverything)}), islands};
   }
 
   /// Moves configurations that are there already, observed, pending or in this batch, as long as the space has others.
   void separate(Tensor& points) {
-    std::vector<Tensor> others;
-    if (const Tensor waiting = pending_points(); waiting.defined()) others.push_back(waiting);
-    if (!told.empty()) {
-      Tensor seen = torch::empty({static_cast<int64_t>(told.size()), encoding.n_columns()}, torch::kDouble);
-      for (size_t i = 0; i < told.size(); ++i) {
-        std::copy(told[i].point.begin(), told[i].point.end(), seen[static_cast<int64_t>(i)].mutable_data_ptr<double>());
-      }
-      others.push_back(seen);
-    }
-    const Tensor known = others.empty() ? torch::empty({0, encoding.n_columns()}, torch::kDouble) : torch::cat(others);
+    std::vector<const Observation*> others = all_pending();
+    for (const auto& each : told) others.push_back(&each);
+    const Tensor known = points_of(others);
     const int64_t q = points.size(0);
     Tensor same = torch::empty({q}, torch::kByte);
     std::normal_distribution<double> normal;
@@ -242,7 +241,7 @@ struct BayesianSampler::State {
   int64_t island = 0;                                       ///< the newest
   std::vector<double> bests;                                ///< of the newest island, round by round
   size_t n_at_last_look = 0;                                ///< told when it was last looked at
-  std::map<int64_t, GpHyperparameters> fits;                ///< by island; -1: of everything
+  std::map<int64_t, GpHyperparameters> fits;                ///< by island, or of everything
 };
 
 BayesianSampler::BayesianSampler(SearchSpace space, const BayesianOptions& options)
@@ -260,7 +259,7 @@ Configurations BayesianSampler::ask(int64_t q) {
   State& state = *state_;
   Tensor points;
   std::vector<int64_t> islands(static_cast<size_t>(q), state.island);
-  const int64_t n_finite = state.n_finite(state.rows_of(-1));
+  const int64_t n_finite = state.n_finite(state.rows_of(kEverything));
   if (n_finite < 2 || (state.n_sobol < state.n_startup && n_finite < state.n_startup)) {
     // One sequence for all that is asked before there is a model.
     const Tensor sequence = sobol_points(state.encoding, state.n_sobol + q, state.options.seed);

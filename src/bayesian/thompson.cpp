@@ -63,19 +63,24 @@ void round_points(const Encoding& encoding, Tensor& points) {
   }
 }
 
-/// Numbers in the unit cube, [m, n_params], as points: of a choice, the value that its share of [0, 1) stands for.
+/// Of a choice the value that `u` in [0, 1) stands for, each having an equal share, to its columns of `point`.
+void choose(const Encoding& encoding, int64_t param, double u, double* point) {
+  const auto n = static_cast<double>(encoding.n_values(param));
+  encoding.set_value(param, static_cast<int64_t>(std::min(u * n, n - 1)), point);
+}
+
+/// Numbers in the unit cube, [m, n_params], as points.
 Tensor points_of(const Encoding& encoding, const Tensor& unit) {
   Tensor points = torch::zeros({unit.size(0), encoding.n_columns()}, torch::kDouble);
   double* point = points.mutable_data_ptr<double>();
   const double* u = unit.const_data_ptr<double>();
   for (int64_t i = 0; i < unit.size(0); ++i, point += encoding.n_columns(), u += encoding.n_params()) {
     for (int64_t param = 0; param < encoding.n_params(); ++param) {
-      if (!encoding.is_choice(param)) {
+      if (encoding.is_choice(param)) {
+        choose(encoding, param, u[param], point);
+      } else {
         point[encoding.first_column(param)] = u[param];
-        continue;
       }
-      const auto n = static_cast<double>(encoding.n_values(param));
-      encoding.set_value(param, static_cast<int64_t>(std::min(u[param] * n, n - 1)), point);
     }
   }
   round_points(encoding, points);
@@ -216,8 +221,7 @@ class Search {
         if (encoding_.is_choice(param)) {
           // A choice has no neighbourhood; in the smaller boxes it is let be more often.
           if (std::bernoulli_distribution(std::min(1.0, region.side * 2))(random_)) {
-            const auto n = static_cast<double>(encoding_.n_values(param));
-            encoding_.set_value(param, static_cast<int64_t>(std::min(u[param] * n, n - 1)), point);
+            choose(encoding_, param, u[param], point);
           }
           continue;
         }

@@ -92,8 +92,6 @@ Problem built_in(const std::string& name) {
   return {function.space, Goal::kMinimize, values, function.least};
 }
 
-std::string text_of(const Value& value) { return value.to_string(); }
-
 Problem of_command(const OptimizeOptions& options) {
   Problem problem;
   problem.space = load_space_file(options.space).search_space;
@@ -107,7 +105,7 @@ Problem of_command(const OptimizeOptions& options) {
     for (int64_t trial = batch.first_trial(); trial < batch.first_trial() + batch.n_trials(); ++trial) {
       std::vector<std::string> values;
       for (int64_t param = 0; param < batch.space().n_params(); ++param) {
-        values.push_back(text_of(batch.value(trial, param)));
+        values.push_back(batch.value(trial, param).to_string());
       }
       commands.push_back(command.with(values));
     }
@@ -119,7 +117,7 @@ Problem of_command(const OptimizeOptions& options) {
 nlohmann::json configuration(const SearchSpace& space, const std::vector<double>& draws) {
   nlohmann::json out = nlohmann::json::object();
   for (int64_t param = 0; param < space.n_params(); ++param) {
-    out[space[param].name] = text_of(space[param].distribution.decode(draws[static_cast<size_t>(param)]));
+    out[space[param].name] = space[param].distribution.decode(draws[static_cast<size_t>(param)]).to_string();
   }
   return out;
 }

@@ -57,7 +57,7 @@ double mixed(const double* x, int64_t) {
 
 SearchSpace box(int64_t n, double low, double high) {
   SearchSpace space;
-  for (int64_t k = 0; k < n; ++k) space.add("x" + std::to_string(k), uniform(low, high));
+  for (int64_t k = 0; k < n; ++k) space.add(std::string("x").append(std::to_string(k)), uniform(low, high));
   return space;
 }
 

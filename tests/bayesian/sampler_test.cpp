@@ -11,23 +11,17 @@
 
 #include <lockstep/error.h>
 
+#include "cli/test_functions.h"
+
 namespace lockstep {
 namespace {
 
 using Function = std::function<double(const double* draws)>;
 
-SearchSpace plane() {
-  SearchSpace space;
-  space.add("x", uniform(-5, 10)).add("y", uniform(0, 15));
-  return space;
-}
+SearchSpace plane() { return cli::test_function("branin").space; }
 
-/// Minimum 0.397887 at three places.
-double branin(const double* p) {
-  const double x = p[0], y = p[1];
-  const double a = y - 5.1 / (4 * M_PI * M_PI) * x * x + 5 / M_PI * x - 6;
-  return a * a + 10 * (1 - 1 / (8 * M_PI)) * std::cos(x) + 10;
-}
+/// Minimum at three places.
+double branin(const double* p) { return cli::test_function("branin").value(p, 2); }
 
 constexpr double kBraninLeast = 0.39788735772973816;
 
@@ -66,33 +60,14 @@ TEST(BayesianSampler, FindsTheLeastOfBraninOneByOne) {
   EXPECT_LT(least(sampler, 45, 1, branin) - kBraninLeast, 1e-2);
 }
 
-/// On the unit cube; least -3.32237. A second basin, where a third of all searches end, is 0.119 above it.
-double hartmann6(const double* x) {
-  constexpr double kWeights[] = {1.0, 1.2, 3.0, 3.2};
-  constexpr double kSlopes[4][6] = {{10, 3, 17, 3.5, 1.7, 8}, {.05, 10, 17, .1, 8, 14}, {3, 3.5, 1.7, 10, 17, 8},
-                                    {17, 8, .05, 10, .1, 14}};
-  constexpr double kCentres[4][6] = {{.1312, .1696, .5569, .0124, .8283, .5886},
-                                     {.2329, .4135, .8307, .3736, .1004, .9991},
-                                     {.2348, .1451, .3522, .2883, .3047, .6650},
-                                     {.4047, .8828, .8732, .5743, .1091, .0381}};
-  double sum = 0;
-  for (int i = 0; i < 4; ++i) {
-    double square = 0;
-    for (int k = 0; k < 6; ++k) square += kSlopes[i][k] * (x[k] - kCentres[i][k]) * (x[k] - kCentres[i][k]);
-    sum += kWeights[i] * std::exp(-square);
-  }
-  return -sum;
-}
-
 // From these seeds the first island ends in the second basin; a new one is to leave it, and is not to see what the model of
 // everything proposes there.
 TEST(BayesianSampler, LeavesABasinThatIsNotTheBest) {
-  SearchSpace space;
-  for (int k = 0; k < 6; ++k) space.add("x" + std::to_string(k), uniform(0, 1));
+  const cli::TestFunction hartmann6 = cli::test_function("hartmann6");
   int n_left = 0;
   for (const uint64_t seed : {205, 206, 207}) {
-    BayesianSampler sampler(space, minimising(seed));
-    n_left += least(sampler, 10, 64, hartmann6) < -3.27;
+    BayesianSampler sampler(hartmann6.space, minimising(seed));
+    n_left += least(sampler, 10, 64, [&](const double* x) { return hartmann6.value(x, 6); }) < -3.27;
   }
   EXPECT_GT(n_left, 0);
 }
