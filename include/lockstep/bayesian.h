@@ -7,24 +7,15 @@
 
 #include <lockstep/configurations.h>
 #include <lockstep/search_space.h>
+#include <lockstep/sweep.h>
 #include <lockstep/sweep_spec.h>
 
 namespace lockstep {
 
-enum class Acquisition {
-  kAuto,      ///< log_ei for up to 8 configurations at a time, thompson for more
-  kThompson,  ///< each configuration is the best point of one function drawn from the posterior
-  kLogEi,     ///< the largest logarithm of the expected improvement, one configuration after another
-};
-
 struct BayesianOptions {
   Goal goal = Goal::kMaximize;
   uint64_t seed = 0;
-  /// Configurations of a scrambled Sobol sequence, or observations told, before there is a model; 0: twice the
-  /// hyperparameters, at least 8.
-  int64_t startup = 0;
-  Acquisition acquisition = Acquisition::kAuto;
-  int64_t model_size = 320;  ///< observations that the model's hyperparameters are fitted to; it conditions on all
+  BayesianSettings settings = {};
 };
 
 /// Bayesian optimisation by a Gaussian process, for any number of configurations at a time: `ask` for some, evaluate them
@@ -50,7 +41,13 @@ class BayesianSampler {
   /// An observation: of a configuration that was asked for, or of any other (an earlier sweep's, say). A value that is not
   /// finite stands for one that failed: it counts as worse than all others.
   /// @param draws [n_params] as in Configurations
-  void tell(std::span<const double> draws, double value);
+  /// @return the observation's number, for `revise`
+  int64_t tell(std::span<const double> draws, double value);
+  /// Another value for an observation that was told: a better estimate of what a trial would have come to that was
+  /// stopped, say.
+  void revise(int64_t observation, double value);
+  /// A configuration that was asked for and will not be evaluated: it does not count as being evaluated any more.
+  void withdraw(std::span<const double> draws);
 
   int64_t n_told() const;
   /// Configurations that were asked for and not told yet.
@@ -60,5 +57,10 @@ class BayesianSampler {
   struct State;
   std::unique_ptr<State> state_;
 };
+
+/// What chooses the configurations of a sweep by Bayesian sampling; nullptr where `spec.sampling` is another. A trial's
+/// value is its best metric. One that a policy stopped counts as if it had gained afterwards what trials gain on average
+/// after that age, so that it compares with the others as it did at equal age. The same calls give the same proposals.
+std::unique_ptr<Proposer> make_proposer(const SweepSpec& spec, uint64_t seed);
 
 }  // namespace lockstep

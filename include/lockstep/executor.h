@@ -24,6 +24,12 @@ struct Exploit {
   std::span<const double> draws;  ///< [n_params] the trial's new configuration, in host memory
 };
 
+/// The configuration that a trial is to train with.
+struct TrialConfiguration {
+  int64_t trial = 0;
+  std::vector<double> draws;  ///< [n_params]
+};
+
 /// Takes the next bytes of what is saved, and gives those of what is restored. Throws OutputError when it cannot.
 using ByteSink = std::function<void(const void* data, size_t size_bytes)>;
 using ByteSource = std::function<void(void* data, size_t size_bytes)>;
@@ -43,6 +49,10 @@ class Executor {
   virtual bool structural(int64_t /*param*/) const { return false; }
   /// Intervals that `trial` trains for if nothing stops it; at least 1.
   virtual int64_t n_intervals(int64_t trial) const = 0;
+
+  /// Gives trials that have not started other configurations than the executor was made with: they were chosen while the
+  /// sweep runs. `cohort` and `n_intervals` of these trials may change. Throws TaskError when it cannot.
+  virtual void configure(std::span<const TrialConfiguration> configurations);
 
   /// Gives places to trials that have not run yet, with fresh weights and optimiser state.
   virtual void start(std::span<const Placement> placements) = 0;

@@ -25,6 +25,11 @@ int64_t max_trials(const Sampling& sampling, const SearchSpace& space);
 /// Trials of a sweep: its `limits.max_total_trials`, or the grid's size where that is smaller.
 int64_t trial_count(const SweepSpec& spec);
 
+/// The most trials at once that a sweep wants: its `limits.max_concurrent_trials`. Without one a Bayesian sweep wants a
+/// tenth of its trials, as it learns nothing from what trains at the same time; any other as many as memory takes, the
+/// largest int64_t.
+int64_t concurrent_limit(const SweepSpec& spec);
+
 /// What a user should know of a sweep's sampling, such as how much of the grid its limit leaves; "" when nothing.
 std::string sampling_note(const SweepSpec& spec);
 
@@ -53,9 +58,8 @@ class Sampler {
 Configurations sample(const Backend& backend, const Context& context, const Sampling& sampling,
                       const SearchSpace& space, int64_t first_trial, int64_t n_trials);
 
-/// The configurations of a sweep's trials, all `trial_count` of them.
-inline Configurations sample(const Backend& backend, const Context& context, const SweepSpec& spec) {
-  return sample(backend, context, spec.sampling, spec.search_space, 0, trial_count(spec));
-}
+/// The configurations of a sweep's trials, all `trial_count` of them. Those of a Bayesian sweep are provisional, drawn at
+/// random but for two at the ends of every range: to plan with, until a proposer chooses.
+Configurations sample(const Backend& backend, const Context& context, const SweepSpec& spec);
 
 }  // namespace lockstep

@@ -84,6 +84,7 @@ struct IntervalReport {
   TickTime time;
   bool played_back = false;  ///< it happened before the resume, and is only told again
   std::vector<int64_t> started;
+  std::vector<TrialConfiguration> proposals;  ///< those of `started`, where a proposer chose them
   std::vector<MetricReport> metrics;
   std::vector<TrialExploit> exploits;
   std::vector<TrialEnd> ends;
@@ -121,6 +122,14 @@ class SweepObserver {
   virtual void on_end(const SweepResult&) {}
 };
 
+/// Chooses configurations while a sweep runs. It learns what became of them as an observer of that sweep.
+class Proposer : public SweepObserver {
+ public:
+  /// Draws [n, n_params], row-major, of the next `n` trials: they start in the coming interval. A sweep that goes on may
+  /// start them with others, which it had chosen before (on another machine, say): `on_interval` says which.
+  virtual std::vector<double> propose(int64_t n) = 0;
+};
+
 /// What a sweep that goes on has behind it. Its decisions are taken again from what was reported, which takes little time
 /// and gives the state that they led to; only the training is not repeated.
 struct SweepPast {
@@ -128,6 +137,8 @@ struct SweepPast {
   std::vector<TickTime> times;  ///< of its intervals, the ticks 1, 2, ...
   /// What `trial` reported at `interval`. Throws OutputError when that is not known.
   std::function<double(int64_t trial, int64_t interval)> metric;
+  /// The configuration [n_params] that `trial` was started with; asked for where a proposer chooses. Throws as `metric`.
+  std::function<std::vector<double>(int64_t trial)> draws;
   ByteSource saved;  ///< what `Executor::save` wrote after the last of these ticks; not read when there is none
 };
 
@@ -139,6 +150,13 @@ struct SweepPast {
 /// @param stop_requested set (by a signal handler, say) to end after the running interval; may be null
 /// @param past null: the sweep is new
 SweepResult run_sweep(const SweepSpec& spec, const Configurations& configurations, Executor& executor,
+                      const Backend& backend, const Context& context, std::span<SweepObserver* const> observers = {},
+                      const std::atomic<bool>* stop_requested = nullptr, const SweepPast* past = nullptr);
+
+/// The same with configurations that `proposer` chooses, trial by trial as slots fall free. What it chooses is written to
+/// `configurations`, in which the trials that have not started are provisional; the proposer is told like an observer,
+/// before the others. Throws InputError for population based training, which changes configurations on their way.
+SweepResult run_sweep(const SweepSpec& spec, Configurations& configurations, Proposer& proposer, Executor& executor,
                       const Backend& backend, const Context& context, std::span<SweepObserver* const> observers = {},
                       const std::atomic<bool>* stop_requested = nullptr, const SweepPast* past = nullptr);
 

@@ -25,11 +25,29 @@ enum class SamplingAlgorithm {
   kRandom,
   kSobol,  ///< random with `rule: sobol`: a scrambled Sobol sequence
   kGrid,   ///< every combination of choices, the last hyperparameter fastest
+  kBayesian,  ///< chosen while the sweep runs, from what its trials came to (`lockstep/bayesian.h`)
+};
+
+/// How Bayesian sampling looks for what is best under its model.
+enum class Acquisition {
+  kAuto,      ///< log_ei for up to 8 configurations at a time, thompson for more
+  kThompson,  ///< each configuration is the best point of one function drawn from the posterior
+  kLogEi,     ///< the largest logarithm of the expected improvement, one configuration after another
+};
+
+/// What Bayesian sampling can be told beside its seed.
+struct BayesianSettings {
+  /// Configurations of a scrambled Sobol sequence, or observations told, before there is a model; 0: twice the
+  /// hyperparameters, at least 8.
+  int64_t startup = 0;
+  Acquisition acquisition = Acquisition::kAuto;
+  int64_t model_size = 320;  ///< observations that the model's hyperparameters are fitted to; it conditions on all
 };
 
 struct Sampling {
   SamplingAlgorithm algorithm = SamplingAlgorithm::kRandom;
-  std::optional<uint64_t> seed;  ///< absent: the run draws one and records it
+  std::optional<uint64_t> seed = {};  ///< absent: the run draws one and records it
+  BayesianSettings bayesian = {};     ///< kBayesian only
 };
 
 struct Limits {

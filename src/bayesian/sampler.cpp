@@ -53,9 +53,14 @@ struct BayesianSampler::State {
   State(SearchSpace a_space, const BayesianOptions& some_options)
       : space(std::move(a_space)), options(some_options), encoding(space), random(options.seed) {
     if (space.n_params() == 0) throw InputError({}, "search_space", "is empty", "name a hyperparameter");
-    if (options.startup < 0) throw InputError({}, "startup", "is negative", "give a number of configurations");
-    if (options.model_size < 2) throw InputError({}, "model_size", "is below 2", "the default is 320");
-    n_startup = options.startup > 0 ? options.startup : std::max(kFewestStartup, 2 * space.n_params());
+    if (options.settings.startup < 0) throw InputError({}, "startup", "is negative", "give a number of configurations");
+    if (options.settings.model_size < 2) throw InputError({}, "model_size", "is below 2", "the default is 320");
+    n_startup = options.settings.startup > 0 ? options.settings.startup : std::max(kFewestStartup, 2 * space.n_params());
+  }
+
+  double larger_is_better(double value) const {
+    if (std::isinf(value)) return std::numeric_limits<double>::quiet_NaN();
+    return options.goal == Goal::kMaximize ? value : -value;
   }
 
   /// A seed of its own for everything that is random.
@@ -102,7 +107,7 @@ struct BayesianSampler::State {
     const GpData data = data_of(rows);
     const auto before = fits.find(island);
     GpFitOptions fit;
-    fit.max_rows = options.model_size;
+    fit.max_rows = options.settings.model_size;
     fit.seed = next_seed();
     const GpHyperparameters found = gp_fit(data, fit, before == fits.end() ? nullptr : &before->second);
     fits[island] = found;
@@ -166,8 +171,8 @@ struct BayesianSampler::State {
 
   /// Points, and the island that each belongs to.
   std::pair<Tensor, std::vector<int64_t>> next_points(int64_t q) {
-    const bool sequential = options.acquisition == Acquisition::kLogEi ||
-                            (options.acquisition == Acquisition::kAuto && q <= kMostByLogEi);
+    const bool sequential = options.settings.acquisition == Acquisition::kLogEi ||
+                            (options.settings.acquisition == Acquisition::kAuto && q <= kMostByLogEi);
     if (sequential) return {by_log_ei(q), std::vector<int64_t>(static_cast<size_t>(q), island)};
     int64_t n_global = island > 0 ? q / kGlobalShare : 0;
     Tensor local;
@@ -285,7 +290,7 @@ Configurations BayesianSampler::ask(int64_t q) {
   return Configurations(state.space, first, q, std::move(draws));
 }
 
-void BayesianSampler::tell(std::span<const double> draws, double value) {
+int64_t BayesianSampler::tell(std::span<const double> draws, double value) {
   State& state = *state_;
   if (static_cast<int64_t>(draws.size()) != state.encoding.n_params()) {
     throw InputError({}, "draws", "has " + std::to_string(draws.size()) + " values",
@@ -300,9 +305,21 @@ void BayesianSampler::tell(std::span<const double> draws, double value) {
     seen.point.resize(static_cast<size_t>(state.encoding.n_columns()));
     state.encoding.encode(draws.data(), seen.point.data());
   }
-  seen.value = state.options.goal == Goal::kMaximize ? value : -value;
-  if (std::isinf(value)) seen.value = std::numeric_limits<double>::quiet_NaN();
+  seen.value = state.larger_is_better(value);
   state.told.push_back(std::move(seen));
+  return n_told() - 1;
+}
+
+void BayesianSampler::revise(int64_t observation, double value) {
+  if (observation < 0 || observation >= n_told()) {
+    throw InputError({}, "observation", std::to_string(observation) + " was not told", "give a number that tell returned");
+  }
+  state_->told[static_cast<size_t>(observation)].value = state_->larger_is_better(value);
+}
+
+void BayesianSampler::withdraw(std::span<const double> draws) {
+  const auto found = state_->pending.find(std::vector<double>(draws.begin(), draws.end()));
+  if (found != state_->pending.end()) state_->pending.erase(found);
 }
 
 }  // namespace lockstep

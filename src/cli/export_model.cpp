@@ -52,6 +52,7 @@ void export_model(const ExportModelOptions& options) {
                      std::to_string(interval));
   }
   RecordedTraining again(record, options.training);
+  again.take_recorded_configurations(record);
   for (const auto& difference : again.differences) options.training.note("Note: " + difference);
   if (!again.data_difference.empty()) {
     throw DataError(options.directory + ": " + again.data_difference +

@@ -44,8 +44,8 @@ class Proposer {
       BayesianOptions bayesian;
       bayesian.goal = goal;
       bayesian.seed = seed;
-      bayesian.startup = options.startup;
-      bayesian.acquisition = options.acquisition == "thompson" ? Acquisition::kThompson
+      bayesian.settings.startup = options.startup;
+      bayesian.settings.acquisition = options.acquisition == "thompson" ? Acquisition::kThompson
                              : options.acquisition == "log_ei" ? Acquisition::kLogEi
                                                                : Acquisition::kAuto;
       sampler_.emplace(space, bayesian);

@@ -14,6 +14,7 @@ Configurations sample_again(const SweepRecord& record, const SweepSpec& spec) {
   Context context;
   context.seed = record.seed;
   Configurations configurations = sample(host_backend(), context, spec);
+  if (spec.sampling.algorithm == SamplingAlgorithm::kBayesian) return configurations;
   for (const TrialRecord& trial : record.trials) {
     if (!trial.exploits.empty()) continue;  // the record has the configuration that it came to
     for (int64_t column = 0; column < configurations.space().n_params(); ++column) {
@@ -108,6 +109,16 @@ RecordedTraining::RecordedTraining(const SweepRecord& record, const SweepRunOpti
   if (record.data_fingerprint.empty() || record.data_fingerprint == info.data_fingerprint) return;
   data_difference = "the data is not what the sweep was started with (then: " + record.data_fingerprint +
                     "; now: " + info.data_fingerprint + ")";
+}
+
+void RecordedTraining::take_recorded_configurations(const SweepRecord& record) {
+  if (sweep.spec.sampling.algorithm != SamplingAlgorithm::kBayesian) return;
+  std::vector<TrialConfiguration> recorded;
+  for (const TrialRecord& trial : record.trials) {
+    recorded.push_back({trial.number, trial.draws});
+    sweep.configurations.replace(trial.number, trial.draws);
+  }
+  training.executor().configure(recorded);
 }
 
 }  // namespace lockstep::cli

@@ -18,7 +18,8 @@ struct RecordedSweep {
   SweepSpec spec;
   Configurations configurations;
 
-  /// Samples the configurations again. Throws OutputError when they are not those that the record has.
+  /// Samples the configurations again; of a Bayesian sweep the provisional ones. Throws OutputError when they are not
+  /// those that the record has.
   explicit RecordedSweep(const SweepRecord& record, const std::vector<Override>& overrides = {});
 };
 
@@ -35,6 +36,10 @@ struct RecordedTraining {
 
   RecordedTraining(const SweepRecord& record, const SweepRunOptions& options,
                    const std::vector<Override>& overrides = {});
+
+  /// Gives a Bayesian sweep's trials the configurations that they were started with. Not for a resume, which has them
+  /// chosen again.
+  void take_recorded_configurations(const SweepRecord& record);
 };
 
 }  // namespace lockstep::cli

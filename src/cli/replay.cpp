@@ -79,6 +79,7 @@ void replay(const ReplayOptions& options) {
   }
   const std::vector<double> recorded = load_reports(options.directory).at(trial.number);
   RecordedTraining again(record, options.training);
+  again.take_recorded_configurations(record);
   std::vector<std::string> notes = again.differences;
   if (!again.data_difference.empty()) notes.push_back(again.data_difference);
   for (const auto& note : notes) options.training.note("Note: " + note);

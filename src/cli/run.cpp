@@ -32,7 +32,7 @@ void run(const RunOptions& options) {
 
   Context sampling;
   sampling.seed = seed;
-  const Configurations configurations = sample(host_backend(), sampling, spec);
+  Configurations configurations = sample(host_backend(), sampling, spec);
   Training training(spec, configurations, device, seed, options.training.executor);
   RunInfo info = run_info(spec, configurations, training, device, seed);
   options.training.note_details(info);

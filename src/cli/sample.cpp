@@ -103,6 +103,11 @@ void sample_to(const SampleOptions& options) {
   if (!options.seed.empty()) overrides.push_back({"sampling_algorithm.seed", options.seed});
   const SweepSpec spec = load_space_file(options.file, overrides);
 
+  if (spec.sampling.algorithm == SamplingAlgorithm::kBayesian) {
+    throw InputError({options.file}, "sampling_algorithm",
+                     "is bayesian, whose configurations depend on what earlier ones came to",
+                     "run the sweep, or see `lockstep optimize`; --set sampling_algorithm=random draws at random");
+  }
   const bool grid = spec.sampling.algorithm == SamplingAlgorithm::kGrid;
   const int64_t available = max_trials(spec.sampling, spec.search_space);
   if (options.n_trials < 0 && !grid) throw CLI::RequiredError("-n (how many configurations; only a grid has an end)");

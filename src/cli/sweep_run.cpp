@@ -4,6 +4,7 @@
 
 #include <cstdio>
 
+#include <lockstep/bayesian.h>
 #include <lockstep/sweep.h>
 
 #include "cli/commands.h"
@@ -85,7 +86,7 @@ RunInfo run_info(const SweepSpec& spec, const Configurations& configurations, Tr
   return info;
 }
 
-void train_sweep(const SweepSpec& spec, const Configurations& configurations, Training& training, const RunInfo& info,
+void train_sweep(const SweepSpec& spec, Configurations& configurations, Training& training, const RunInfo& info,
                  const std::string& output, JournalMode mode, const SweepRunOptions& options, StoredPast* past) {
   Journal journal(output, info, mode);
   Leaderboard leaderboard;
@@ -102,8 +103,12 @@ void train_sweep(const SweepSpec& spec, const Configurations& configurations, Tr
   {
     const Interrupt interrupt;
     try {
-      result = run_sweep(spec, configurations, training.executor(), training.backend(), training.context(), observers,
-                         &interrupt.requested(), past ? &past->past() : nullptr);
+      const auto go = [&](auto&&... chosen_by) {
+        return run_sweep(spec, configurations, chosen_by..., training.executor(), training.backend(), training.context(),
+                         observers, &interrupt.requested(), past ? &past->past() : nullptr);
+      };
+      const std::unique_ptr<Proposer> proposer = make_proposer(spec, info.seed);
+      result = proposer ? go(*proposer) : go();
     } catch (const std::exception& error) {
       progress.break_line();
       journal.abandon(error.what());

@@ -42,7 +42,8 @@ RunInfo run_info(const SweepSpec& spec, const Configurations& configurations, Tr
 
 /// Trains a sweep into `output`, from its start or from its past, writes what is exported and prints the summary. Throws
 /// what the sweep throws, after writing what it has, and ExitRequest when it was interrupted.
-void train_sweep(const SweepSpec& spec, const Configurations& configurations, Training& training, const RunInfo& info,
+/// @param configurations a Bayesian sweep's are written as they are chosen
+void train_sweep(const SweepSpec& spec, Configurations& configurations, Training& training, const RunInfo& info,
                  const std::string& output, JournalMode mode, const SweepRunOptions& options,
                  StoredPast* past = nullptr);
 

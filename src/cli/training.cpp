@@ -19,6 +19,7 @@ struct Training::State {
     options.tile_size = given.tile_size;
     options.memory_bytes = given.memory_bytes;
     options.plan = given.plan;
+    options.configurations_change = spec.sampling.algorithm == SamplingAlgorithm::kBayesian;
     options.seed = seed;
     executor = make_torch_executor(*task, configurations, spec.trial, spec.objective, options);
   }

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <lockstep/error.h>
+#include <lockstep/sampling.h>
 
 #include "core/early_termination.h"
 
@@ -188,8 +189,7 @@ SweepSize sweep_size(const SweepSpec& spec, const Configurations& configurations
   SweepSize size;
   size.n_trials = configurations.n_trials();
   size.n_slots = executor.capacity();
-  const int64_t limit = spec.limits.max_concurrent_trials;
-  if (limit > 0) size.n_slots = std::min(size.n_slots, limit);
+  size.n_slots = std::min(size.n_slots, concurrent_limit(spec));
   for (int64_t row = 0; row < size.n_trials; ++row) {
     size.n_intervals = std::max(size.n_intervals, executor.n_intervals(configurations.first_trial() + row));
   }

@@ -125,6 +125,10 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
 
 void Decisions::report(std::span<const double> metrics) { metrics_.upload(metrics.data(), metrics.size()); }
 
+void Decisions::set_n_intervals(const std::vector<int32_t>& n_intervals) {
+  n_intervals_.upload(n_intervals.data(), n_intervals.size());
+}
+
 DecisionLog Decisions::decide(int64_t abort_below) {
   options_.ages = ages_.data();
   options_.n_ages = static_cast<int64_t>(ages_.size());

@@ -44,6 +44,8 @@ class Decisions {
   int64_t n_slots() const { return view_.n_slots; }
   /// Reports [n_slots] metrics that are in host memory.
   void report(std::span<const double> metrics);
+  /// Changes how many intervals trials that wait will train: [n_trials], none more than the longest of all at first.
+  void set_n_intervals(const std::vector<int32_t>& n_intervals);
   /// Gives the slots to the first trials. Like `decide`.
   DecisionLog fill() { return decide(0); }
   /// Decides the interval that `metrics` was reported for, and returns its log. Synchronises the stream. Throws

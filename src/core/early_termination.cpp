@@ -201,6 +201,15 @@ void check_early_termination(const EarlyTermination& policy) {
   if (policy.kind == PolicyKind::kPbt) check_pbt(policy);
 }
 
+void check_proposed(const SweepSpec& spec) {
+  if (spec.early_termination.kind != PolicyKind::kPbt) return;
+  throw at_policy(InputError({}, "type",
+                             "pbt changes configurations on their way, so what a trial comes to says nothing of the one "
+                             "that bayesian sampling chose for it",
+                             "choose another policy, or sample with 'type: random'"),
+                  spec);
+}
+
 InputError at_policy(const InputError& error, const SweepSpec& spec) {
   const SourceLocation& where = spec.early_termination.where;
   return error.at(where.line > 0 ? where : SourceLocation{spec.file}, "early_termination");

@@ -20,6 +20,9 @@ bool starts_in_brackets(PolicyKind kind);
 /// Throws InputError, with the field under `early_termination` as key, when a policy's settings are not right.
 void check_early_termination(const EarlyTermination& policy);
 
+/// Throws InputError when the sweep's policy does not go with configurations that are chosen while it runs.
+void check_proposed(const SweepSpec& spec);
+
 /// `error`, whose key is a field of the policy, with the policy's place in the sweep.
 InputError at_policy(const InputError& error, const SweepSpec& spec);
 

@@ -3,6 +3,11 @@
 
 namespace lockstep {
 
+void Executor::configure(std::span<const TrialConfiguration>) {
+  throw TaskError("these trials cannot be given configurations while the sweep runs; choose a sampling_algorithm other "
+                  "than bayesian");
+}
+
 void Executor::exploit(std::span<const Exploit>) {
   throw TaskError("these trials cannot take over each other's weights; choose an early_termination other than pbt");
 }

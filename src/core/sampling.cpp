@@ -1,8 +1,11 @@
 #include <lockstep/sampling.h>
 
 #include <algorithm>
+#include <cmath>
 #include <limits>
+#include <optional>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 #include "core/device_buffer.h"
@@ -12,6 +15,61 @@ namespace lockstep {
 namespace {
 
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
+
+/// Where nobody says how many trials run at once, so many times as many are trained in all: what trains at the same time
+/// cannot be learnt from.
+constexpr int64_t kBayesianRounds = 10;
+/// The least trials a hyperparameter that Azure ML advises.
+constexpr int64_t kAdvisedTrials = 20;
+
+std::string bayesian_note(const SweepSpec& spec) {
+  const int64_t n_trials = trial_count(spec);
+  std::string note = "Bayesian: " + std::to_string(n_trials) + " configurations are chosen as the sweep runs, " +
+                     std::to_string(std::min(concurrent_limit(spec), n_trials)) + " trials at once at most (" +
+                     (spec.limits.max_concurrent_trials > 0 ? "" : "a tenth; set ") + "limits.max_concurrent_trials)";
+  const int64_t advised = kAdvisedTrials * spec.search_space.n_params();
+  if (n_trials >= advised) return note;
+  return note + ". Warning: " + std::to_string(spec.search_space.n_params()) + " hyperparameters want " +
+         std::to_string(advised) + " trials or more (limits.max_total_trials), " + std::to_string(kAdvisedTrials) +
+         " each; with fewer, random sampling does about as well";
+}
+
+/// The least and the most that a draw can be; nothing where it has no bounds.
+std::optional<std::pair<double, double>> ends_of(const DistributionSpec& spec) {
+  const auto count = static_cast<double>(spec.count);
+  const auto on_lattice = [&](double x) { return std::rint(x / spec.q) * spec.q; };
+  switch (spec.kind) {
+    case DistributionKind::kChoice:
+    case DistributionKind::kRandInt: return {{0, count - 1}};
+    case DistributionKind::kInt: return {{spec.a, spec.a + spec.q * (count - 1)}};
+    case DistributionKind::kUniform:
+    case DistributionKind::kLogInt:
+    case DistributionKind::kLogUniformValues: return {{spec.a, spec.b}};
+    case DistributionKind::kLogUniform: return {{std::exp(spec.a), std::exp(spec.b)}};
+    case DistributionKind::kQUniform: return {{on_lattice(spec.a), on_lattice(spec.b)}};
+    case DistributionKind::kQLogUniform: return {{on_lattice(std::exp(spec.a)), on_lattice(std::exp(spec.b))}};
+    case DistributionKind::kNormal:
+    case DistributionKind::kQNormal:
+    case DistributionKind::kLogNormal:
+    case DistributionKind::kQLogNormal: break;
+  }
+  return std::nullopt;
+}
+
+/// Provisional configurations: the first two trials' at the ends of all ranges, so that what is planned by these (memory,
+/// intervals) is enough for whatever is chosen later.
+void take_ends(Configurations& configurations) {
+  for (const int64_t row : {0, 1}) {
+    if (row >= configurations.n_trials()) return;
+    const int64_t trial = configurations.first_trial() + row;
+    std::vector<double> draws;
+    for (int64_t param = 0; param < configurations.space().n_params(); ++param) {
+      const auto ends = ends_of(configurations.space()[param].distribution.spec);
+      draws.push_back(!ends ? configurations.draw(trial, param) : row == 0 ? ends->second : ends->first);
+    }
+    configurations.replace(trial, draws);
+  }
+}
 
 }  // namespace
 
@@ -48,7 +106,8 @@ int64_t max_trials(const Sampling& sampling, const SearchSpace& space) {
   switch (sampling.algorithm) {
     case SamplingAlgorithm::kGrid: return grid_size(space);
     case SamplingAlgorithm::kSobol: return kMaxSobolTrials;
-    case SamplingAlgorithm::kRandom: break;
+    case SamplingAlgorithm::kRandom:
+    case SamplingAlgorithm::kBayesian: break;
   }
   return kNoLimit;
 }
@@ -57,7 +116,15 @@ int64_t trial_count(const SweepSpec& spec) {
   return std::min(spec.limits.max_total_trials, max_trials(spec.sampling, spec.search_space));
 }
 
+int64_t concurrent_limit(const SweepSpec& spec) {
+  if (spec.limits.max_concurrent_trials > 0) return spec.limits.max_concurrent_trials;
+  if (spec.sampling.algorithm != SamplingAlgorithm::kBayesian) return kNoLimit;
+  const int64_t n_trials = trial_count(spec);
+  return (n_trials + kBayesianRounds - 1) / kBayesianRounds;
+}
+
 std::string sampling_note(const SweepSpec& spec) {
+  if (spec.sampling.algorithm == SamplingAlgorithm::kBayesian) return bayesian_note(spec);
   if (spec.sampling.algorithm != SamplingAlgorithm::kGrid) return "";
   const int64_t size = grid_size(spec.search_space);
   const int64_t n_trials = trial_count(spec);
@@ -108,7 +175,8 @@ void Sampler::draw(int64_t first_trial, int64_t n_trials, double* draws) const {
     switch (state_->sampling.algorithm) {
       case SamplingAlgorithm::kGrid: return backend.sample_grid;
       case SamplingAlgorithm::kSobol: return backend.sample_sobol;
-      case SamplingAlgorithm::kRandom: break;
+      case SamplingAlgorithm::kRandom:
+      case SamplingAlgorithm::kBayesian: break;
     }
     return backend.sample_random;
   }();
@@ -128,6 +196,12 @@ Configurations sample(const Backend& backend, const Context& context, const Samp
     device_draws.download(draws.data(), draws.size());
   }
   return Configurations(space, first_trial, n_trials, std::move(draws));
+}
+
+Configurations sample(const Backend& backend, const Context& context, const SweepSpec& spec) {
+  Configurations out = sample(backend, context, spec.sampling, spec.search_space, 0, trial_count(spec));
+  if (spec.sampling.algorithm == SamplingAlgorithm::kBayesian) take_ends(out);
+  return out;
 }
 
 Configurations sample_random(const Backend& backend, const Context& context, const SearchSpace& space,

@@ -21,17 +21,14 @@ using Names = std::vector<std::string>;
 constexpr int64_t kMaxTotalTrials = 1'000'000;
 /// The reference's default.
 constexpr int64_t kDefaultTotalTrials = 1000;
+/// Of a Gaussian process that is fitted exactly.
+constexpr int64_t kMaxModelSize = 10'000;
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
 constexpr const char* kProgramsCure =
     "name a built-in task instead, such as 'model: mlp' and 'dataset: digits'; programs as trials are not there yet";
 
 bool contains(const Names& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
-}
-
-/// Refuses a name that Azure ML's schema knows and Lockstep does not support so far.
-void refuse_later(const YamlNode& node, const std::string& name, const Names& later, const std::string& cure) {
-  if (contains(later, name)) node.refuse("'" + name + "' is not there yet", cure);
 }
 
 void check_top_level(const YamlNode& root) {
@@ -64,9 +61,31 @@ std::string read_display_name(const YamlNode& root) {
   return "";
 }
 
+/// What Bayesian sampling can be told, which belongs to no other.
+void read_bayesian(const YamlNode& node, Sampling& sampling) {
+  static const std::map<std::string, Acquisition> kAcquisitions = {
+      {"auto", Acquisition::kAuto}, {"thompson", Acquisition::kThompson}, {"log_ei", Acquisition::kLogEi}};
+  const auto find = [&](const char* key) {
+    const YamlNode* found = find_value(node, key);
+    if (found && sampling.algorithm != SamplingAlgorithm::kBayesian) {
+      found->refuse("belongs to Bayesian sampling", "remove it, or write 'type: bayesian'");
+    }
+    return found;
+  };
+  BayesianSettings& settings = sampling.bayesian;
+  if (const YamlNode* startup = find("startup")) settings.startup = read_integer(*startup, 1, kMaxTotalTrials);
+  if (const YamlNode* size = find("model_size")) settings.model_size = read_integer(*size, 2, kMaxModelSize);
+  if (const YamlNode* acquisition = find("acquisition")) {
+    const auto found = kAcquisitions.find(read_text(*acquisition));
+    if (found == kAcquisitions.end()) {
+      refuse_unknown(*acquisition, "acquisition", acquisition->text, {"auto", "thompson", "log_ei"});
+    }
+    settings.acquisition = found->second;
+  }
+}
+
 Sampling read_sampling(const YamlNode& root) {
-  static const Names kNow = {"random", "grid"};
-  static const Names kLater = {"bayesian"};
+  static const Names kAlgorithms = {"random", "grid", "bayesian"};
   Sampling sampling;
   const YamlNode* node = find_value(root, "sampling_algorithm");
   if (!node) return sampling;
@@ -77,13 +96,13 @@ Sampling read_sampling(const YamlNode& root) {
   }
   if (type) {
     const std::string& name = read_text(*type);
-    refuse_later(*type, name, kLater, "write 'random' or 'grid'");
     if (name == "sobol") type->refuse("'sobol' is a rule of random sampling", "write '{type: random, rule: sobol}'");
-    if (!contains(kNow, name)) refuse_unknown(*type, "sampling algorithm", name, kNow);
+    if (!contains(kAlgorithms, name)) refuse_unknown(*type, "sampling algorithm", name, kAlgorithms);
     if (name == "grid") sampling.algorithm = SamplingAlgorithm::kGrid;
+    if (name == "bayesian") sampling.algorithm = SamplingAlgorithm::kBayesian;
   }
   if (node->is_scalar()) return sampling;
-  check_names(*node, {"type", "seed", "rule", "logbase"}, "sampling_algorithm");
+  check_names(*node, {"type", "seed", "rule", "logbase", "startup", "acquisition", "model_size"}, "sampling_algorithm");
   if (const YamlNode* logbase = find_value(*node, "logbase")) {
     logbase->refuse("'logbase' is not there yet", "remove it: bounds in log space are powers of e");
   }
@@ -91,10 +110,12 @@ Sampling read_sampling(const YamlNode& root) {
     const std::string& name = read_text(*rule);
     if (name != "random" && name != "sobol") refuse_unknown(*rule, "rule", name, {"random", "sobol"});
     if (sampling.algorithm != SamplingAlgorithm::kRandom) {
-      rule->refuse("belongs to random sampling, and this is a grid", "remove it, or write 'type: random'");
+      const std::string other = sampling.algorithm == SamplingAlgorithm::kGrid ? "a grid" : "bayesian";
+      rule->refuse("belongs to random sampling, and this is " + other, "remove it, or write 'type: random'");
     }
     if (name == "sobol") sampling.algorithm = SamplingAlgorithm::kSobol;
   }
+  read_bayesian(*node, sampling);
   if (const YamlNode* seed = find_value(*node, "seed")) {
     sampling.seed = static_cast<uint64_t>(read_integer(*seed, 0, kNoLimit));
   }
@@ -214,6 +235,7 @@ SweepSpec parse_sweep(const std::string& text, const std::string& file, const st
   spec.objective = read_objective(root);
   spec.limits = read_limits(root);
   spec.early_termination = read_early_termination(root);
+  if (spec.sampling.algorithm == SamplingAlgorithm::kBayesian) check_proposed(spec);
   spec.trial = read_trial(root, spec.search_space);
   return spec;
 }

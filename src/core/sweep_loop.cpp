@@ -17,18 +17,25 @@ namespace lockstep {
 
 namespace {
 
+/// Who chooses configurations while the sweep runs, and where they are written.
+struct Proposals {
+  Proposer& proposer;
+  Configurations& configurations;
+};
+
 /// One run of the interval loop. Trials are rows here, 0 the first; ids outside.
 class SweepLoop {
  public:
   SweepLoop(const SweepSpec& spec, const Configurations& configurations, Executor& executor, const Backend& backend,
             const Context& context, std::span<SweepObserver* const> observers, const std::atomic<bool>* stop_requested,
-            const SweepPast* past)
-      : spec_(checked(spec)),
+            const SweepPast* past, const Proposals* proposals)
+      : spec_(checked(spec, proposals)),
         configurations_(configurations),
         executor_(executor),
-        observers_(observers),
+        observers_(with_proposer(observers, proposals)),
         stop_requested_(stop_requested),
         past_(past),
+        proposals_(proposals),
         n_intervals_(read_n_intervals(configurations, executor)),
         size_(sweep_size(spec, configurations, executor, past)),
         decisions_(backend, context, spec.objective.goal, spec.early_termination, configurations, n_intervals_,
@@ -75,6 +82,7 @@ class SweepLoop {
     IntervalReport report;
     report.tick = tick_;
     report.played_back = is_past();
+    if (proposals_ && !newcomers_.empty()) choose_configurations(report);
     report.time.started_s = is_past() ? past_->times[past_index()].started_s : elapsed_s();
     start(report);
     if (is_past()) {
@@ -103,7 +111,8 @@ class SweepLoop {
     return cut;
   }
 
-  static const SweepSpec& checked(const SweepSpec& spec) {
+  static const SweepSpec& checked(const SweepSpec& spec, const Proposals* proposals) {
+    if (proposals) check_proposed(spec);
     try {
       check_early_termination(spec.early_termination);
     } catch (const InputError& error) {
@@ -112,18 +121,60 @@ class SweepLoop {
     return spec;
   }
 
+  static std::vector<SweepObserver*> with_proposer(std::span<SweepObserver* const> observers,
+                                                   const Proposals* proposals) {
+    std::vector<SweepObserver*> all;
+    if (proposals) all.push_back(&proposals->proposer);
+    all.insert(all.end(), observers.begin(), observers.end());
+    return all;
+  }
+
+  static int32_t n_intervals_of(int64_t trial, const Executor& executor) {
+    const int64_t n = executor.n_intervals(trial);
+    if (n < 1 || n > std::numeric_limits<int32_t>::max()) {
+      throw TaskError("trial " + std::to_string(trial) + " is to train " + std::to_string(n) + " intervals; " +
+                      (n < 1 ? "a trial trains at least 1" : "that is more than can be counted"));
+    }
+    return static_cast<int32_t>(n);
+  }
+
   static std::vector<int32_t> read_n_intervals(const Configurations& configurations, const Executor& executor) {
     std::vector<int32_t> result;
     for (int64_t row = 0; row < configurations.n_trials(); ++row) {
-      const int64_t trial = configurations.first_trial() + row;
-      const int64_t n = executor.n_intervals(trial);
-      if (n < 1 || n > std::numeric_limits<int32_t>::max()) {
-        throw TaskError("trial " + std::to_string(trial) + " is to train " + std::to_string(n) + " intervals; " +
-                        (n < 1 ? "a trial trains at least 1" : "that is more than can be counted"));
-      }
-      result.push_back(static_cast<int32_t>(n));
+      result.push_back(n_intervals_of(configurations.first_trial() + row, executor));
     }
     return result;
+  }
+
+  /// Has the newcomers' configurations chosen, or in the past chosen again, where what they had counts: then the proposer
+  /// is in the state that it was in.
+  void choose_configurations(IntervalReport& report) {
+    const auto n = static_cast<int64_t>(newcomers_.size());
+    const std::vector<double> draws = proposals_->proposer.propose(n);
+    const auto n_params = static_cast<std::ptrdiff_t>(configurations_.space().n_params());
+    auto proposed = draws.begin();
+    for (const auto& [slot, trial] : newcomers_) {
+      TrialConfiguration chosen{trial, {proposed, proposed + n_params}};
+      if (is_past()) chosen.draws = past_->draws(trial);
+      proposals_->configurations.replace(trial, chosen.draws);
+      report.proposals.push_back(std::move(chosen));
+      proposed += n_params;
+    }
+    executor_.configure(report.proposals);
+    bool changed = false;
+    for (const Placement& each : newcomers_) {
+      const int32_t now = n_intervals_of(each.trial, executor_);
+      if (now > size_.n_intervals) {
+        throw TaskError("trial " + std::to_string(each.trial) + " is to train " + std::to_string(now) +
+                        " intervals, and the sweep was planned for " + std::to_string(size_.n_intervals) +
+                        " at most, by its ranges' ends; search a hyperparameter that sets it between bounds");
+      }
+      int32_t& before = n_intervals_[static_cast<size_t>(each.trial - id(0))];
+      progress_.trial_intervals_left += now - before;
+      changed = changed || now != before;
+      before = now;
+    }
+    if (changed) decisions_.set_n_intervals(n_intervals_);
   }
 
   static std::optional<BracketPlan> brackets(const SweepSpec& spec, const SweepSize& size) {
@@ -381,9 +432,10 @@ class SweepLoop {
   const SweepSpec& spec_;
   const Configurations& configurations_;
   Executor& executor_;
-  std::span<SweepObserver* const> observers_;
+  const std::vector<SweepObserver*> observers_;
   const std::atomic<bool>* stop_requested_;
   const SweepPast* past_;
+  const Proposals* proposals_;  ///< null: all configurations are known
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
 
   int64_t tick_ = 0;  ///< the interval of the loop that is under way, from 1
@@ -411,7 +463,14 @@ double SweepResult::savings() const {
 SweepResult run_sweep(const SweepSpec& spec, const Configurations& configurations, Executor& executor,
                       const Backend& backend, const Context& context, std::span<SweepObserver* const> observers,
                       const std::atomic<bool>* stop_requested, const SweepPast* past) {
-  return SweepLoop(spec, configurations, executor, backend, context, observers, stop_requested, past).run();
+  return SweepLoop(spec, configurations, executor, backend, context, observers, stop_requested, past, nullptr).run();
+}
+
+SweepResult run_sweep(const SweepSpec& spec, Configurations& configurations, Proposer& proposer, Executor& executor,
+                      const Backend& backend, const Context& context, std::span<SweepObserver* const> observers,
+                      const std::atomic<bool>* stop_requested, const SweepPast* past) {
+  const Proposals proposals{proposer, configurations};
+  return SweepLoop(spec, configurations, executor, backend, context, observers, stop_requested, past, &proposals).run();
 }
 
 }  // namespace lockstep

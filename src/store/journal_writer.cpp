@@ -184,6 +184,7 @@ void JournalWriter::write_resume(UtcTime time, const RecordedPast& past) {
 }
 
 void JournalWriter::write_interval(UtcTime time, const IntervalReport& report) {
+  for (const auto& [trial, draws] : report.proposals) configurations_.replace(trial, draws);
   for (const int64_t trial : report.started) insert_trial(trial);
   for (const MetricReport& metric : report.metrics) insert_metric(metric);
   for (const TrialExploit& exploit : report.exploits) insert_exploit(time, exploit);

@@ -115,6 +115,7 @@ std::map<int64_t, size_t> read_trials(Database& database, SweepRecord& record) {
     trial.reason = query.text(6);
     if (trial.reason.empty() && trial.state == TrialState::kAborted) trial.reason = "aborted: the sweep failed";
     trial.hyperparameters.resize(static_cast<size_t>(record.search_space.n_params()));
+    trial.draws.resize(trial.hyperparameters.size());
     index[query.integer(0)] = record.trials.size();
     record.trials.push_back(std::move(trial));
   }
@@ -127,8 +128,10 @@ void read_hyperparameters(Database& database, const std::map<int64_t, size_t>& i
     const auto trial = index.find(query.integer(0));
     const auto column = record.search_space.find(query.text(1));
     if (trial == index.end() || !column) continue;
-    record.trials[trial->second].hyperparameters[static_cast<size_t>(*column)] =
-        record.search_space[*column].distribution.decode(query.real(2));
+    TrialRecord& of = record.trials[trial->second];
+    const auto i = static_cast<size_t>(*column);
+    of.draws[i] = query.real(2);
+    of.hyperparameters[i] = record.search_space[*column].distribution.decode(of.draws[i]);
   }
 }
 

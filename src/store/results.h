@@ -35,6 +35,7 @@ struct TrialRecord {
   /// In the search space's order. Where the trial has taken over weights, those of `best_interval`; without a value those
   /// that it began with.
   std::vector<Value> hyperparameters;
+  std::vector<double> draws;            ///< the configuration that it began with, as the sampler and the executor know it
   std::vector<ExploitRecord> exploits;  ///< by interval
 
   /// Times that it had taken over weights before its best interval.

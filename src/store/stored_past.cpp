@@ -24,6 +24,13 @@ StoredPast::StoredPast(const SweepRecord& record)
     }
     return found->second[static_cast<size_t>(interval - 1)];
   };
+  past_.draws = [this](int64_t trial) {
+    const auto found = trials_.find(trial);
+    if (found != trials_.end()) return found->second->draws;
+    throw OutputError(record_.directory + ": the checkpoint knows trial " + std::to_string(trial) +
+                      ", and the database does not, so they do not belong together; remove checkpoint.bin, and the sweep "
+                      "is trained again from its start");
+  };
   if (!checkpoint_) return;
   past_.times = checkpoint_->header().times;
   past_.saved = checkpoint_->saved();

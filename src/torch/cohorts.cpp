@@ -61,6 +61,7 @@ void probe(const TileSource& source, const DataPart& train, int64_t trial, Cohor
   cohort.row_bytes = tile->bytes();
   names_read.insert(tile->config().names_read().begin(), tile->config().names_read().end());
   cohort.structural = tile->config().structural_columns();
+  cohort.key = key_of(source.configurations, trial, cohort.structural);
   for (const auto column : cohort.structural) {
     if (!cohort.description.empty()) cohort.description += ", ";
     cohort.description += source.configurations.space()[column].name + "=" +
@@ -101,11 +102,10 @@ std::vector<Cohort> find_cohorts(const TileSource& source, const DataPart& train
     groups.pop_back();
     Cohort cohort;
     probe(source, train, group.front(), cohort, names_read);
-    const Key probed = key_of(configurations, group.front(), cohort.structural);
     std::map<Key, std::vector<int64_t>> others;
     for (const auto trial : group) {
       Key key = key_of(configurations, trial, cohort.structural);
-      (key == probed ? cohort.trials : others[std::move(key)]).push_back(trial);
+      (key == cohort.key ? cohort.trials : others[std::move(key)]).push_back(trial);
     }
     for (auto& [key, trials] : others) groups.push_back(std::move(trials));
     cohorts.push_back(std::move(cohort));
@@ -114,6 +114,18 @@ std::vector<Cohort> find_cohorts(const TileSource& source, const DataPart& train
   std::sort(cohorts.begin(), cohorts.end(),
             [](const Cohort& a, const Cohort& b) { return a.trials.front() < b.trials.front(); });
   return cohorts;
+}
+
+Cohort find_cohort(const TileSource& source, const DataPart& train, int64_t trial) {
+  Cohort cohort;
+  std::set<std::string> names_read;  // the cohorts of the whole sweep have been checked
+  probe(source, train, trial, cohort, names_read);
+  cohort.trials.push_back(trial);
+  return cohort;
+}
+
+bool belongs_to(const Cohort& cohort, const Configurations& configurations, int64_t trial) {
+  return cohort.key == key_of(configurations, trial, cohort.structural);
 }
 
 }  // namespace lockstep

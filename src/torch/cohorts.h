@@ -16,6 +16,7 @@ struct Cohort {
   int64_t n_intervals = 1;
   int64_t steps_per_interval = 1;
   std::set<int64_t> structural;  ///< search-space columns that were read as C++ values
+  std::vector<double> key;       ///< [structural] what they drew
   /// Why the module cannot run as one batch, so that its trials train one by one; "" where it can.
   std::string one_by_one;
   int64_t row_size = 0;          ///< parameters of one trial
@@ -29,5 +30,11 @@ struct Cohort {
 /// Throws InputError when a search-space or `trial:` name is read by no cohort (naming the nearest that is).
 /// @param train the task's training part on the source's device
 std::vector<Cohort> find_cohorts(const TileSource& source, const DataPart& train);
+
+/// The cohort of a trial by itself, found in the same way.
+Cohort find_cohort(const TileSource& source, const DataPart& train, int64_t trial);
+
+/// Whether a trial, as it is configured now, is of this cohort's kind.
+bool belongs_to(const Cohort& cohort, const Configurations& configurations, int64_t trial);
 
 }  // namespace lockstep

@@ -85,6 +85,16 @@ class TorchExecutor final : public TaskExecutor {
                        [&](const Cohort& cohort) { return cohort.structural.count(param) != 0; });
   }
 
+  void configure(std::span<const TrialConfiguration> configurations) override {
+    for (const auto& [trial, draws] : configurations) configurations_.replace(trial, draws);
+    for (const auto& [trial, draws] : configurations) {
+      one_by_one_.erase(trial);
+      const size_t cohort = cohort_for(trial);
+      cohort_of_[trial] = cohort;
+      if (!cohorts_[cohort].one_by_one.empty()) one_by_one_.insert(trial);
+    }
+  }
+
   void start(std::span<const Placement> placements) override {
     std::map<size_t, std::vector<int64_t>> by_cohort;
     for (const auto& [slot, trial] : placements) {
@@ -233,6 +243,9 @@ class TorchExecutor final : public TaskExecutor {
 
   std::vector<std::string> notes() const override {
     std::vector<std::string> out;
+    if (options_.configurations_change) {
+      out.push_back("configurations are chosen as the sweep runs; these cohorts are those of a random sample of as many");
+    }
     if (capacity_ < configurations_.n_trials()) {
       out.push_back("memory takes " + std::to_string(capacity_) + " trials at once");
     }
@@ -338,6 +351,20 @@ class TorchExecutor final : public TaskExecutor {
     return "the saved weights are of a trial " + std::to_string(trial) + ", which this sweep does not have";
   }
 
+  /// The cohort of a trial's kind: a new one where there was none like it before.
+  size_t cohort_for(int64_t trial) {
+    for (size_t c = 0; c < cohorts_.size(); ++c) {
+      if (belongs_to(cohorts_[c], configurations_, trial)) return c;
+    }
+    on_workers("building a trial", 1, [&](int64_t) { cohorts_.push_back(find_cohort(source_, train_, trial)); });
+    TilePlan tile;
+    tile.size = options_.tile_size > 0         ? options_.tile_size
+                : options_.device.is_cuda() ? kLargestGpuTile
+                                            : guess_tile(cohorts_.back(), kLargestCpuTile);
+    tiles_.push_back(std::move(tile));
+    return cohorts_.size() - 1;
+  }
+
   void add(Place& place, int64_t trial) {
     place.add(trial);
     place_of_[trial] = &place;
@@ -412,15 +439,16 @@ class TorchExecutor final : public TaskExecutor {
     return static_cast<int64_t>(std::min(slots, static_cast<double>(std::numeric_limits<int32_t>::max())));
   }
 
-  /// Most trials that free memory takes at once, as cohorts are mixed on average. On a CPU only the tiles that the workers train
-  /// just then hold gradients and activations; on a GPU all do.
+  /// Most trials that free memory takes at once, as cohorts are mixed on average, or of the largest where it is not known how
+  /// they will be. On a CPU only the tiles that the workers train just then hold gradients and activations; on a GPU all do.
   int64_t plan_capacity() const {
     double trial_bytes = 0, working_bytes = 0;
     for (size_t c = 0; c < cohorts_.size(); ++c) {
       const Cohort& cohort = cohorts_[c];
       const double share = static_cast<double>(cohort.trials.size()) / static_cast<double>(cohort_of_.size());
       const auto step_bytes = static_cast<double>(cohort.trial_bytes);
-      trial_bytes += share * (options_.device.is_cpu() ? static_cast<double>(cohort.row_bytes) : step_bytes);
+      const double bytes = options_.device.is_cpu() ? static_cast<double>(cohort.row_bytes) : step_bytes;
+      trial_bytes = options_.configurations_change ? std::max(trial_bytes, bytes) : trial_bytes + share * bytes;
       if (options_.device.is_cpu()) {
         const auto tile_size = static_cast<double>(tiles_[c].size);
         working_bytes = std::max(working_bytes, workers_.n_threads() * tile_size * step_bytes);

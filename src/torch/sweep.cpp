@@ -1,5 +1,6 @@
 #include <lockstep/torch/sweep.h>
 
+#include <lockstep/bayesian.h>
 #include <lockstep/sampling.h>
 
 #include "torch/device_context.h"
@@ -13,8 +14,11 @@ TaskSweep run_sweep(const Task& task, const SweepSpec& spec, TorchExecutorOption
   const Context context = device_context(options.device, out.seed);
   const Backend& backend = backend_of(options.device);
   out.configurations = sample(backend, context, spec);
+  const std::unique_ptr<Proposer> proposer = make_proposer(spec, out.seed);
+  options.configurations_change = proposer != nullptr;
   const auto executor = make_torch_executor(task, out.configurations, spec.trial, spec.objective, options);
-  out.result = run_sweep(spec, out.configurations, *executor, backend, context, observers, stop_requested);
+  out.result = proposer ? run_sweep(spec, out.configurations, *proposer, *executor, backend, context, observers, stop_requested)
+                        : run_sweep(spec, out.configurations, *executor, backend, context, observers, stop_requested);
   out.best_weights = executor->kept_weights();
   return out;
 }

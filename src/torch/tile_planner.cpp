@@ -58,11 +58,15 @@ std::string TilePlan::measurements() const {
   return out.empty() ? out : out + " a trial's step";
 }
 
+int64_t guess_tile(const Cohort& cohort, int64_t most) {
+  return std::clamp<int64_t>(kTileBytes / std::max<int64_t>(1, cohort.trial_bytes), 1, std::max<int64_t>(1, most));
+}
+
 TilePlan plan_tile(const TileSource& source, const DataPart& train, const Cohort& cohort, int64_t most,
                    WorkerPool& workers) {
   most = std::max<int64_t>(1, std::min(most, static_cast<int64_t>(cohort.trials.size())));
   TilePlan plan;
-  plan.size = std::clamp<int64_t>(kTileBytes / std::max<int64_t>(1, cohort.trial_bytes), 1, most);
+  plan.size = guess_tile(cohort, most);
   if (!cohort.one_by_one.empty() || most == 1) return plan;
   // Some three sizes around the guess, a size's steps by every worker. A trial's step costs about as much in each.
   const double trial_steps = 3.0 * kSteps * static_cast<double>(plan.size * workers.n_threads());

@@ -21,7 +21,11 @@ struct TilePlan {
   std::string measurements() const;
 };
 
-/// The tile size for a cohort on a CPU. Guesses from what a trial holds and the cache; where the cohort trains long enough
+/// A tile size for a cohort on a CPU, from what a trial holds and the cache.
+/// @param most the largest that is of use
+int64_t guess_tile(const Cohort& cohort, int64_t most);
+
+/// The tile size for a cohort on a CPU. Guesses; where the cohort trains long enough
 /// for that to cost less than a hundredth of it, measures that guess and sizes around it and takes the fastest. Which one
 /// it is does not change a trial's results.
 /// @param most the largest that is of use

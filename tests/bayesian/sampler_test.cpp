@@ -172,7 +172,7 @@ TEST(BayesianSampler, GoesOnWhereEverythingFailed) {
 TEST(BayesianSampler, RefusesWhatMeansNothing) {
   EXPECT_THROW(BayesianSampler(SearchSpace(), {}), InputError);
   BayesianOptions options;
-  options.startup = -1;
+  options.settings.startup = -1;
   EXPECT_THROW(BayesianSampler(plane(), options), InputError);
   BayesianSampler sampler(plane(), {});
   EXPECT_THROW(sampler.ask(0), InputError);

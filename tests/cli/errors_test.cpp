@@ -141,11 +141,9 @@ TEST_F(CliErrors, SlackThatMeansNothing) {
   expect_refusal("run bad.yml --output out", 3, {"bad.yml:13", "early_termination", "slack_factor", "slack_amount"});
 }
 
-TEST_F(CliErrors, WhatIsNotThereYetSaysSo) {
+TEST_F(CliErrors, APolicyThatNobodyKnows) {
   write_changed("type: median_stopping, delay_evaluation: 2", "type: hyperbanned");
   expect_refusal("run bad.yml --output out", 3, {"bad.yml:13", "early_termination.type", "hyperbanned"});
-  write_changed("type: random, seed: 5", "type: bayesian");
-  expect_refusal("run bad.yml --output out", 3, {"bad.yml:3", "bayesian"});
 }
 
 }  // namespace

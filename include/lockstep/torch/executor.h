@@ -23,6 +23,8 @@ struct TorchExecutorOptions {
   /// it fits. Empty: there is none.
   std::string plan = {};
   uint64_t seed = 0;       ///< of initial weights and data order
+  /// The configurations are provisional (`Executor::configure`): memory is planned for the largest of them.
+  bool configurations_change = false;
   /// On a GPU: a training step and an evaluation run once as the task wrote them, and once to be recorded (a CUDA graph);
   /// from then on, as long as the batch has as many rows, the recording is played. So `forward`, `loss` and
   /// `per_example` must do the same at every step as far as the host can see: counters of the task's own, say, would

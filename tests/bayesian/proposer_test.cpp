@@ -1,0 +1,167 @@
+// Bayesian sampling inside the loop: over a fake executor whose trials report what a function says of their configuration.
+
+#include <lockstep/bayesian.h>
+
+#include <gtest/gtest.h>
+
+#include <cmath>
+#include <map>
+#include <set>
+
+#include <lockstep/error.h>
+#include <lockstep/sampling.h>
+
+#include "bayesian/gains.h"
+
+namespace lockstep {
+namespace {
+
+constexpr int64_t kIntervals = 8;
+
+/// A trial comes nearer to its level each interval; the level is best at (0.3, 0.7) and NaN where x > 0.9.
+class RisingExecutor : public Executor {
+ public:
+  explicit RisingExecutor(const Configurations& configurations) {
+    for (int64_t trial = 0; trial < configurations.n_trials(); ++trial) {
+      draws_[trial] = {configurations.row(trial), configurations.row(trial) + 2};
+    }
+  }
+  static double level(const std::vector<double>& draws) {
+    if (draws[0] > 0.9) return std::nan("");
+    return 1 - std::hypot(draws[0] - 0.3, draws[1] - 0.7);
+  }
+  int64_t n_intervals(int64_t) const override { return kIntervals; }
+  void configure(std::span<const TrialConfiguration> configurations) override {
+    for (const auto& [trial, draws] : configurations) draws_.at(trial) = draws;
+  }
+  void start(std::span<const Placement> placements) override {
+    for (const auto& [slot, trial] : placements) running_[trial] = {slot, 0};
+  }
+  void train_interval(double* metrics) override {
+    for (auto& [trial, place] : running_) {
+      metrics[place.first] = level(draws_.at(trial)) - std::ldexp(1.0, -static_cast<int>(++place.second));
+    }
+  }
+  void retire(std::span<const int64_t> trials) override {
+    for (const int64_t trial : trials) running_.erase(trial);
+  }
+  void keep(int64_t) override {}
+  std::optional<double> test_kept() override { return std::nullopt; }
+
+ private:
+  std::map<int64_t, std::vector<double>> draws_;
+  std::map<int64_t, std::pair<int64_t, int64_t>> running_;
+};
+
+SweepSpec rising_spec(PolicyKind policy = PolicyKind::kNone) {
+  SweepSpec spec;
+  spec.search_space.add("x", uniform(0, 1)).add("y", uniform(0, 1));
+  spec.sampling.algorithm = SamplingAlgorithm::kBayesian;
+  spec.objective.primary_metric = "metric";
+  spec.limits.max_total_trials = 80;
+  spec.limits.max_concurrent_trials = 16;
+  spec.early_termination.kind = policy;
+  if (policy == PolicyKind::kBandit) spec.early_termination.slack_amount = 0.1;
+  spec.early_termination.truncation_percentage = 50;
+  spec.early_termination.reduction_factor = 2;
+  return spec;
+}
+
+struct Outcome {
+  SweepResult result;
+  Configurations configurations;
+};
+
+Outcome run(const SweepSpec& spec, uint64_t seed = 5) {
+  Outcome out;
+  Context context;
+  context.allocator = &host_backend().allocator();
+  context.seed = seed;
+  out.configurations = sample(host_backend(), context, spec);
+  RisingExecutor executor(out.configurations);
+  if (const auto proposer = make_proposer(spec, seed)) {
+    out.result = run_sweep(spec, out.configurations, *proposer, executor, host_backend(), context);
+  } else {
+    out.result = run_sweep(spec, out.configurations, executor, host_backend(), context);
+  }
+  return out;
+}
+
+/// How far the best level is from the best there is.
+double regret(const Outcome& of) { return 1 - RisingExecutor::level(of.result.best_draws); }
+
+class BayesianSweep : public ::testing::TestWithParam<PolicyKind> {};
+
+TEST_P(BayesianSweep, FindsMoreThanRandomSamplingUnderEveryPolicy) {
+  SweepSpec random = rising_spec(GetParam());
+  random.sampling.algorithm = SamplingAlgorithm::kRandom;
+  double ours = 0, theirs = 0;
+  for (const uint64_t seed : {5, 6, 7}) {
+    const Outcome bayesian = run(rising_spec(GetParam()), seed);
+    EXPECT_EQ(bayesian.result.end, SweepEnd::kCompleted);
+    EXPECT_EQ(bayesian.result.progress.n_waiting, 0);
+    std::set<std::vector<double>> different;
+    for (int64_t trial = 0; trial < 80; ++trial) {
+      different.insert({bayesian.configurations.row(trial), bayesian.configurations.row(trial) + 2});
+    }
+    EXPECT_EQ(different.size(), 80u);
+    ours += regret(bayesian);
+    theirs += regret(run(random, seed));
+  }
+  EXPECT_LT(ours, 0.2 * theirs);
+}
+
+INSTANTIATE_TEST_SUITE_P(Policies, BayesianSweep,
+                         ::testing::Values(PolicyKind::kNone, PolicyKind::kMedianStopping, PolicyKind::kBandit,
+                                           PolicyKind::kTruncationSelection, PolicyKind::kSuccessiveHalving,
+                                           PolicyKind::kHyperband, PolicyKind::kAsha));
+
+TEST(BayesianSweep, IsTheSameAgain) {
+  const Outcome a = run(rising_spec(PolicyKind::kMedianStopping)), b = run(rising_spec(PolicyKind::kMedianStopping));
+  EXPECT_EQ(a.configurations.draws(), b.configurations.draws());
+}
+
+TEST(BayesianSweep, Minimises) {
+  SweepSpec spec = rising_spec(PolicyKind::kMedianStopping);
+  spec.objective.goal = Goal::kMinimize;
+  const Outcome out = run(spec);
+  // The corner that is farthest from (0.3, 0.7), within what does not fail.
+  EXPECT_LT(RisingExecutor::level(out.result.best_draws), 1 - std::hypot(0.6, 0.7) + 0.02);
+}
+
+TEST(BayesianSweep, IsForBayesianSamplingAlone) {
+  SweepSpec spec = rising_spec();
+  spec.sampling.algorithm = SamplingAlgorithm::kSobol;
+  EXPECT_EQ(make_proposer(spec, 1), nullptr);
+}
+
+TEST(BayesianSweep, TakesWhatWasChosenBeforeAResume) {
+  const SweepSpec spec = rising_spec();
+  const auto proposer = make_proposer(spec, 3);
+  proposer->on_start(spec, sample(host_backend(), Context(), spec));
+  const std::vector<double> proposed = proposer->propose(2);
+  IntervalReport report;
+  report.started = {0, 1};
+  report.proposals = {{0, {0.1, 0.1}}, {1, {0.2, 0.2}}};
+  report.metrics = {{0, 1, 0.5}, {1, 1, 0.6}};
+  report.ends = {{0, 1, TrialState::kFinished, 0.5, 0, ""}, {1, 1, TrialState::kDiverged, NAN, 0, ""}};
+  ASSERT_NE(proposed[0], 0.1);
+  proposer->on_interval(report);
+  EXPECT_EQ(proposer->propose(2).size(), 4u);
+}
+
+TEST(Gains, AddUpTheMiddleHalfOfWhatEachAgeGained) {
+  Gains gains;
+  EXPECT_TRUE(gains.after().empty());
+  for (const double gain : {0.1, 0.2, 0.3, 1e6}) gains.add(2, gain);
+  gains.add(4, 0.05);
+  const std::vector<double> after = gains.after();
+  ASSERT_EQ(after.size(), 5u);
+  EXPECT_NEAR(after[1], 0.25 + 0.05, 1e-12);
+  EXPECT_NEAR(after[2], 0.05, 1e-12);  // nobody gained from 2 to 3 that is known of
+  EXPECT_NEAR(after[3], 0.05, 1e-12);
+  EXPECT_EQ(after[4], 0);
+}
+
+}  // namespace
+}  // namespace lockstep
