@@ -7,6 +7,7 @@
 #include <limits>
 #include <memory>
 #include <optional>
+#include <set>
 #include <thread>
 
 #include <lockstep/bayesian.h>
@@ -31,21 +32,25 @@ struct OptimizeOptions {
   int64_t q = 1;
   int64_t rounds = 50;
   int64_t startup = 0;
+  int64_t model_size = BayesianOptions{}.model_size;
+  double failures = 0;
   std::string seed;
   int n_jobs = 0;
   std::string format = "text";
 };
 
 /// Where the next configurations come from: the sampler under test, or one that learns nothing.
-class Proposer {
+class Source {
  public:
-  Proposer(const OptimizeOptions& options, const SearchSpace& space, Goal goal, uint64_t seed) : space_(space) {
+  Source(const OptimizeOptions& options, const SearchSpace& space, Goal goal, uint64_t seed) : space_(space) {
     if (options.rule == "bayesian") {
       BayesianOptions bayesian;
       bayesian.goal = goal;
       bayesian.seed = seed;
-      bayesian.settings.startup = options.startup;
-      bayesian.settings.acquisition = options.acquisition == "thompson" ? Acquisition::kThompson
+      BayesianSettings& settings = bayesian.settings;
+      settings.startup = options.startup;
+      settings.model_size = options.model_size;
+      settings.acquisition = options.acquisition == "thompson" ? Acquisition::kThompson
                              : options.acquisition == "log_ei" ? Acquisition::kLogEi
                                                                : Acquisition::kAuto;
       sampler_.emplace(space, bayesian);
@@ -80,12 +85,13 @@ struct Problem {
   std::optional<double> least;  ///< known of a built-in function
 };
 
-Problem built_in(const std::string& name) {
+Problem built_in(const std::string& name, double failures, uint64_t seed) {
   const TestFunction function = test_function(name);
-  const auto values = [function](const Configurations& batch) {
+  const auto values = [function, failures, seed](const Configurations& batch) {
     std::vector<double> out;
-    for (int64_t i = 0; i < batch.n_trials(); ++i) {
-      out.push_back(function.value(batch.row(batch.first_trial() + i), batch.space().n_params()));
+    for (int64_t trial = batch.first_trial(); trial < batch.first_trial() + batch.n_trials(); ++trial) {
+      out.push_back(evaluation_fails(seed, trial, failures) ? std::numeric_limits<double>::quiet_NaN()
+                                                            : function.value(batch.row(trial), batch.space().n_params()));
     }
     return out;
   };
@@ -127,28 +133,33 @@ void optimize(const OptimizeOptions& options) {
     throw CLI::RequiredError("one of --function and --command");
   }
   if (options.command.empty() != options.space.empty()) throw CLI::RequiredError("--space, with --command");
-  const Problem problem = options.function.empty() ? of_command(options) : built_in(options.function);
+  if (options.failures > 0 && options.function.empty()) throw CLI::RequiredError("--function, with --failures");
   const uint64_t seed = options.seed.empty() ? random_seed() : std::stoull(options.seed);
   if (options.seed.empty()) {
     std::fprintf(stderr, "Seed: %llu (drawn; repeat with --seed)\n", static_cast<unsigned long long>(seed));
   }
-  Proposer proposer(options, problem.space, problem.goal, seed);
+  const Problem problem =
+      options.function.empty() ? of_command(options) : built_in(options.function, options.failures, seed);
+  Source source(options, problem.space, problem.goal, seed);
   const double sign = problem.goal == Goal::kMaximize ? -1 : 1;
   double best = std::numeric_limits<double>::infinity();  // of sign * value
   std::vector<double> best_draws;
-  nlohmann::json trace = nlohmann::json::array();
-  double seconds_asking = 0, seconds_last = 0;
+  nlohmann::json trace = nlohmann::json::array(), seconds_of_asks = nlohmann::json::array();
+  std::set<std::vector<double>> distinct;
+  double seconds_asking = 0;
   int64_t n_failed = 0;
   for (int64_t round = 0; round < options.rounds; ++round) {
     const auto begin = std::chrono::steady_clock::now();
-    const Configurations batch = proposer.ask(options.q);
-    seconds_last = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
+    const Configurations batch = source.ask(options.q);
+    const double seconds_last = std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count();
     seconds_asking += seconds_last;
+    seconds_of_asks.push_back(seconds_last);
     const std::vector<double> values = problem.values(batch);
     for (int64_t i = 0; i < options.q; ++i) {
       const double* draws = batch.row(batch.first_trial() + i);
       const double value = values[static_cast<size_t>(i)];
-      proposer.tell(draws, value);
+      distinct.emplace(draws, draws + problem.space.n_params());
+      source.tell(draws, value);
       if (!std::isfinite(value)) {
         ++n_failed;
       } else if (sign * value < best) {
@@ -165,7 +176,8 @@ void optimize(const OptimizeOptions& options) {
   }
   if (options.format == "json") {
     nlohmann::json out = {{"seed", seed}, {"evaluations", options.q * options.rounds}, {"failed", n_failed},
-                          {"trace", trace}, {"seconds_asking", seconds_asking}, {"seconds_last_ask", seconds_last}};
+                          {"distinct", distinct.size()}, {"trace", trace}, {"seconds_asking", seconds_asking},
+                          {"seconds_of_asks", seconds_of_asks}};
     if (std::isfinite(best)) {
       out["best"] = sign * best;
       out["configuration"] = configuration(problem.space, best_draws);
@@ -176,7 +188,9 @@ void optimize(const OptimizeOptions& options) {
   }
   if (!std::isfinite(best)) {
     throw TaskError("none of " + format_count(options.q * options.rounds) +
-                    " evaluations gave a number; run the command by hand and see what it prints last");
+                    " evaluations gave a number; " +
+                    (options.command.empty() ? "let fewer fail with --failures"
+                                             : "run the command by hand and see what it prints last"));
   }
   std::string text = "Best value " + format_number(sign * best);
   if (problem.least) text += " (" + format_number(best - *problem.least) + " above the least)";
@@ -216,6 +230,13 @@ void add_optimize(CLI::App& app) {
       ->capture_default_str();
   command->add_option("--startup", options->startup, "of bayesian: Sobol points before there is a model; 0: it chooses")
       ->check(CLI::Range(0, 1000000))
+      ->capture_default_str();
+  command->add_option("--model-size", options->model_size, "of bayesian: observations that hyperparameters are fitted to")
+      ->check(CLI::Range(2, 1000000))
+      ->capture_default_str();
+  command->add_option("--failures", options->failures,
+                      "of --function: share of the evaluations that fail, by the seed and the evaluation's number alone")
+      ->check(CLI::Range(0.0, 1.0))
       ->capture_default_str();
   command->add_option("-j,--jobs", options->n_jobs, "commands at a time; 0: one a core")->check(CLI::Range(0, 4096));
   command->add_option("--format", options->format, "text or json")

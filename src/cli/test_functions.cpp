@@ -97,4 +97,11 @@ std::vector<std::string> test_function_names() {
 
 TestFunction test_function(const std::string& name) { return functions().at(name)(); }
 
+bool evaluation_fails(uint64_t seed, int64_t trial, double share) {
+  uint64_t bits = seed + (static_cast<uint64_t>(trial) + 1) * 0x9e3779b97f4a7c15u;
+  bits = (bits ^ (bits >> 30)) * 0xbf58476d1ce4e5b9u;
+  bits = (bits ^ (bits >> 27)) * 0x94d049bb133111ebu;
+  return static_cast<double>((bits ^ (bits >> 31)) >> 11) * 0x1p-53 < share;
+}
+
 }  // namespace lockstep::cli

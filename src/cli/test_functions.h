@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cstdint>
 #include <string>
 #include <vector>
 
@@ -19,5 +20,9 @@ struct TestFunction {
 std::vector<std::string> test_function_names();
 /// Throws std::out_of_range for a name that is none.
 TestFunction test_function(const std::string& name);
+
+/// Whether an evaluation is one of the `share` in [0, 1] that fail whatever is proposed: where the number that SplitMix64,
+/// started at `seed`, gives for `trial` (from 0) is below it. The same in every program that follows this.
+bool evaluation_fails(uint64_t seed, int64_t trial, double share);
 
 }  // namespace lockstep::cli
