@@ -105,14 +105,24 @@ def processor():
     return platform.processor() or platform.machine()
 
 
-def report(args, what, table, figures):
-    """Prints `table` under a line that says what was measured, and writes `figures` to the JSON file."""
-    machine = f"{processor()}, {os.cpu_count()} cores"
-    print(f"{what}, {args.rounds} rounds, on {machine}; load at the start {args.load:.1f}\n\n{table}")
+def machine():
+    return f"{processor()}, {os.cpu_count()} cores"
+
+
+def write(args, figures):
+    """Writes `figures` to the JSON file, whole or not at all, with when and where they were measured."""
     output = pathlib.Path(args.output)
     output.parent.mkdir(parents=True, exist_ok=True)
-    output.write_text(json.dumps({
-        "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"), "machine": machine,
-        "load_at_start": args.load, **figures,
+    unfinished = output.with_name(output.name + ".new")
+    unfinished.write_text(json.dumps({
+        **figures, "when": datetime.datetime.now(datetime.timezone.utc).isoformat(timespec="seconds"),
+        "machine": machine(), "load_at_start": args.load,
     }, indent=2) + "\n")
-    print(f"\nwritten: {output}", file=sys.stderr)
+    unfinished.replace(output)
+
+
+def report(args, what, table, figures):
+    """Prints `table` under a line that says what was measured, and writes `figures` to the JSON file."""
+    print(f"{what}, {args.rounds} rounds, on {machine()}; load at the start {args.load:.1f}\n\n{table}")
+    write(args, figures)
+    print(f"\nwritten: {args.output}", file=sys.stderr)
