@@ -32,7 +32,7 @@ struct OptimizeOptions {
   int64_t q = 1;
   int64_t rounds = 50;
   int64_t startup = 0;
-  int64_t model_size = BayesianOptions{}.model_size;
+  int64_t model_size = BayesianSettings{}.model_size;
   double failures = 0;
   std::string seed;
   int n_jobs = 0;
