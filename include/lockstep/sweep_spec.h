@@ -30,7 +30,7 @@ enum class SamplingAlgorithm {
 
 /// How Bayesian sampling looks for what is best under its model.
 enum class Acquisition {
-  kAuto,      ///< log_ei for up to 8 configurations at a time, thompson for more
+  kAuto,      ///< log_ei for up to 4 configurations at a time, thompson for more
   kThompson,  ///< each configuration is the best point of one function drawn from the posterior
   kLogEi,     ///< the largest logarithm of the expected improvement, one configuration after another
 };

@@ -16,6 +16,8 @@ namespace {
 using torch::Tensor;
 
 constexpr int64_t kIterations = 30;
+/// From hyperparameters that were right for some observations less.
+constexpr int64_t kWarmIterations = 8;
 /// Where nothing is known yet: lengthscales of kColdLengthscale * sqrt(dimensions), little noise, the scale of y.
 constexpr double kColdLengthscale = 0.3;
 constexpr double kColdLogNoise = -7;
@@ -88,12 +90,12 @@ std::pair<double, double> bounds(size_t i, size_t n_lengthscales) {
 }
 
 /// The best point that L-BFGS saw from `start` on, and its value.
-std::pair<Point, double> minimise(const NegativeLogPosterior& objective, const Point& start) {
+std::pair<Point, double> minimise(const NegativeLogPosterior& objective, const Point& start, int64_t n_iterations) {
   const size_t n_lengthscales = start.size() - 2;
   std::pair<Point, double> best{start, std::numeric_limits<double>::infinity()};
   Tensor p = torch::tensor(start, torch::kDouble).set_requires_grad(true);
   torch::optim::LBFGS optimizer(
-      {p}, torch::optim::LBFGSOptions(1).max_iter(kIterations).history_size(8).line_search_fn("strong_wolfe"));
+      {p}, torch::optim::LBFGSOptions(1).max_iter(n_iterations).history_size(8).line_search_fn("strong_wolfe"));
   const auto evaluate = [&] {
     const double* given = p.const_data_ptr<double>();
     Point inside(given, given + p.numel());
@@ -142,13 +144,14 @@ GpHyperparameters gp_fit(const GpData& data, const GpFitOptions& options, const 
   Point cold(n_groups, std::log(kColdLengthscale * std::sqrt(static_cast<double>(n_groups))));
   cold.push_back(kColdLogNoise);
   cold.push_back(kScaleMean);
-  auto best = minimise(objective, cold);
-  if (warm != nullptr) {
-    Point start;
-    for (const double l : warm->lengthscales) start.push_back(std::log(l));
-    start.push_back(std::log(std::max(warm->noise_variance - options.noise_floor, std::exp(kLeastNoise))));
-    start.push_back(std::log(warm->outputscale));
-    auto found = minimise(objective, start);
+  if (warm == nullptr) return objective.at(minimise(objective, cold, kIterations).first);
+  Point start;
+  for (const double l : warm->lengthscales) start.push_back(std::log(l));
+  start.push_back(std::log(std::max(warm->noise_variance - options.noise_floor, std::exp(kLeastNoise))));
+  start.push_back(std::log(warm->outputscale));
+  auto best = minimise(objective, start, options.cold ? kIterations : kWarmIterations);
+  if (options.cold) {
+    auto found = minimise(objective, cold, kIterations);
     if (found.second < best.second) best = std::move(found);
   }
   return objective.at(best.first);

@@ -82,6 +82,7 @@ struct GpFitOptions {
   int64_t max_rows = 512;  ///< the fit looks at the best half of so many, and at others at random
   uint64_t seed = 0;
   double noise_floor = 1e-6;
+  bool cold = true;        ///< starts from nothing too where there is a warm start; else the warm one alone, for a few steps
 };
 /// The hyperparameters at the largest posterior density that L-BFGS finds, for standardised y: from a cold start, and
 /// from `warm` if it is given. Priors: 0.1 (l^2 + l^-2) on each lengthscale, so that a dimension can be neither switched

@@ -26,10 +26,16 @@ using torch::Tensor;
 
 constexpr int64_t kFewestStartup = 8;
 /// Up to so many at a time are proposed by log_ei where the acquisition is left open.
-constexpr int64_t kMostByLogEi = 8;
+constexpr int64_t kMostByLogEi = 4;
 /// An island has converged when its best has moved by less than this share of its deviation over two rounds.
 constexpr double kConverged = 1e-3;
 constexpr size_t kRoundsToConverge = 2;
+/// Noise, as a share of the observations' variance, from which on no new island is started.
+constexpr double kNoisy = 1e-3;
+/// Observations near one that failed, most of which must have failed as well.
+constexpr int64_t kNeighbours = 7;
+/// Hyperparameters are looked for from nothing again when there are so many times the observations.
+constexpr double kGrowth = 1.3;
 /// In place of an island: all observations; and one that no island counts as its own.
 constexpr int64_t kEverything = -1, kNoIsland = -2;
 /// Of a batch's configurations one in so many looks at all data while an island is young.
@@ -45,6 +51,12 @@ struct Observation {
   std::vector<double> point;
   double value = 0;  ///< larger is better; not finite: failed
   int64_t island = 0;
+};
+
+/// Hyperparameters that were found for an island, and how many observations it had when they were looked for from nothing.
+struct Fit {
+  GpHyperparameters found;
+  int64_t n_at_cold = 0;
 };
 
 }  // namespace
@@ -79,39 +91,65 @@ struct BayesianSampler::State {
                          [&](int64_t row) { return std::isfinite(told[static_cast<size_t>(row)].value); });
   }
 
-  /// Standardised on what is finite; what failed is below the worst by half of the range and one deviation.
-  GpData data_of(const std::vector<int64_t>& rows) const {
-    const auto n = static_cast<int64_t>(rows.size());
-    std::vector<const Observation*> observations;
-    std::vector<double> values;
+  /// The process of some observations, with hyperparameters fitted to them.
+  GaussianProcess process_of(const std::vector<int64_t>& rows, int64_t island) {
+    std::vector<const Observation*> finite, failed;
     for (const auto row : rows) {
-      observations.push_back(&told[static_cast<size_t>(row)]);
-      values.push_back(observations.back()->value);
+      const Observation& each = told[static_cast<size_t>(row)];
+      (std::isfinite(each.value) ? finite : failed).push_back(&each);
     }
-    const Tensor x = points_of(observations);
-    Tensor y = torch::tensor(values, torch::kDouble);
-    const Tensor finite = y.isfinite();
-    const Tensor good = y.masked_select(finite);
-    const double mean = good.mean().item<double>();
-    const double deviation = good.size(0) > 1 ? good.std().item<double>() : 1;
-    y = (y - mean) / std::max(deviation, 1e-12);
-    const Tensor scaled = y.masked_select(finite);
-    const double worst = scaled.min().item<double>(), range = scaled.max().item<double>() - worst;
-    y = torch::where(finite, y, worst - (0.5 * range + 1));
-    if (good.size(0) < n) y = y - y.mean();
-    return {x, y, torch::tensor(encoding.params(), torch::kLong)};
+    GpData data{points_of(finite), warped_values(finite), torch::tensor(encoding.params(), torch::kLong)};
+    if (!failed.empty()) add_failed(data, points_of(failed), island);
+    const GpHyperparameters found = fit(data, island);
+    return GaussianProcess(data, found);
   }
 
-  /// The process of some observations, with hyperparameters fitted to them; those of the island's last fit are one start.
-  GaussianProcess process_of(const std::vector<int64_t>& rows, int64_t island) {
-    const GpData data = data_of(rows);
+  /// [n] values of observations, standardised. What is worse than the median is drawn in by a logarithm, beyond the distance
+  /// from the median to the best: the model is to tell good from better, and not to describe how bad the bad ones are.
+  static Tensor warped_values(const std::vector<const Observation*>& observations) {
+    std::vector<double> values;
+    for (const auto* each : observations) values.push_back(each->value);
+    Tensor y = torch::tensor(values, torch::kDouble);
+    const double median = y.quantile(0.5).item<double>();
+    const double scale = y.max().item<double>() - median;
+    if (scale > 0) y = torch::where(y < median, median - scale * torch::log1p((median - y).clamp_min(0) / scale), y);
+    const double deviation = y.size(0) > 1 ? y.std().item<double>() : 1;
+    return (y - y.mean()) / std::max(deviation, 1e-12);
+  }
+
+  /// The hyperparameters of an island's observations; those of its last fit are a start.
+  GpHyperparameters fit(const GpData& data, int64_t island) {
     const auto before = fits.find(island);
-    GpFitOptions fit;
-    fit.max_rows = options.settings.model_size;
-    fit.seed = next_seed();
-    const GpHyperparameters found = gp_fit(data, fit, before == fits.end() ? nullptr : &before->second);
-    fits[island] = found;
-    return GaussianProcess(data, found);
+    GpFitOptions how;
+    how.max_rows = options.settings.model_size;
+    how.seed = next_seed();
+    const int64_t n = data.x.size(0);
+    how.cold = before == fits.end() ||
+               static_cast<double>(n) > kGrowth * static_cast<double>(before->second.n_at_cold);
+    Fit now;
+    now.found = gp_fit(data, how, before == fits.end() ? nullptr : &before->second.found);
+    now.n_at_cold = how.cold ? n : before->second.n_at_cold;
+    fits[island] = now;
+    return now.found;
+  }
+
+  /// Adds what failed where most of what was tried nearby failed too, below the worst by half of the range and a deviation.
+  /// One that failed among others that did not says nothing of its configuration.
+  void add_failed(GpData& data, const Tensor& failed, int64_t island) const {
+    const int64_t n = data.x.size(0), n_failed = failed.size(0);
+    const auto fit = fits.find(island);
+    const Tensor scale = fit == fits.end() ? torch::ones({encoding.n_columns()}, torch::kDouble)
+                                           : inverse_lengthscales(data.groups, fit->second.found);
+    const Tensor distances = torch::cdist(failed * scale, torch::cat({data.x, failed}) * scale);
+    distances.narrow(1, n, n_failed).fill_diagonal_(std::numeric_limits<double>::infinity());
+    const int64_t k = std::min(kNeighbours, n + n_failed - 1);
+    const Tensor nearest = std::get<1>(distances.topk(k, 1, /*largest=*/false));
+    const Tensor counts = nearest.ge(n).sum(1).mul(2).gt(k);
+    const Tensor bad = failed.index_select(0, counts.nonzero().squeeze(1));
+    const double worst = data.y.min().item<double>(), range = data.y.max().item<double>() - worst;
+    data.x = torch::cat({data.x, bad});
+    data.y = torch::cat({data.y, torch::full({bad.size(0)}, worst - (0.5 * range + 1), torch::kDouble)});
+    data.y = data.y - data.y.mean();
   }
 
   /// [n, n_columns]
@@ -164,6 +202,9 @@ struct BayesianSampler::State {
     }
     bests.push_back(best);
     if (bests.size() <= kRoundsToConverge || n < 2) return false;
+    // Where values are noisy, the best stays the best for long, and a start from nothing would learn nothing new.
+    const auto fit = fits.find(island);
+    if (fit != fits.end() && fit->second.found.noise_variance > kNoisy) return false;
     const double mean = sum / static_cast<double>(n);
     const double deviation = std::sqrt(std::max(0.0, squares / static_cast<double>(n) - mean * mean));
     return best - bests[bests.size() - 1 - kRoundsToConverge] < kConverged * deviation;
@@ -246,7 +287,7 @@ struct BayesianSampler::State {
   int64_t island = 0;                                       ///< the newest
   std::vector<double> bests;                                ///< of the newest island, round by round
   size_t n_at_last_look = 0;                                ///< told when it was last looked at
-  std::map<int64_t, GpHyperparameters> fits;                ///< by island, or of everything
+  std::map<int64_t, Fit> fits;                              ///< by island, or of everything
 };
 
 BayesianSampler::BayesianSampler(SearchSpace space, const BayesianOptions& options)

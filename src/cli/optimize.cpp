@@ -225,7 +225,7 @@ void add_optimize(CLI::App& app) {
   command->add_option("--rule", options->rule, "where configurations come from")
       ->check(CLI::IsMember({"bayesian", "random", "sobol"}))
       ->capture_default_str();
-  command->add_option("--acquisition", options->acquisition, "of bayesian; auto: log_ei for up to 8 at a time")
+  command->add_option("--acquisition", options->acquisition, "of bayesian; auto: log_ei for up to 4 at a time")
       ->check(CLI::IsMember({"auto", "thompson", "log_ei"}))
       ->capture_default_str();
   command->add_option("--startup", options->startup, "of bayesian: Sobol points before there is a model; 0: it chooses")

@@ -162,6 +162,39 @@ TEST(BayesianSampler, LearnsFromWhatOthersSaw) {
   EXPECT_LT(least(sampler, 1, 16, branin) - kBraninLeast, 0.05);
 }
 
+// A fifth of the evaluations fails, whatever their configuration: that must not keep it away from the best ones.
+TEST(BayesianSampler, IsNotMisledByFailuresThatAreChance) {
+  const cli::TestFunction mixed = cli::test_function("mixed");
+  BayesianSampler sampler(mixed.space, minimising(3));
+  int64_t n = 0;
+  const auto sometimes = [&](const double* x) { return n++ * 7 % 5 == 0 ? NAN : mixed.value(x, 4); };
+  EXPECT_LT(least(sampler, 8, 32, sometimes), 1e-4);
+}
+
+// Where half of the space fails, what is asked there must become rare.
+TEST(BayesianSampler, KeepsAwayFromWhatFailsTogether) {
+  BayesianSampler sampler(plane(), minimising(3));
+  const auto half = [](const double* p) { return p[0] > 2.5 ? NAN : branin(p); };
+  EXPECT_LT(least(sampler, 4, 32, half) - kBraninLeast, 1e-2);
+  int n_failed = 0;
+  least(sampler, 2, 32, [&](const double* p) {
+    const double value = half(p);
+    n_failed += std::isnan(value) ? 1 : 0;
+    return value;
+  });
+  EXPECT_LT(n_failed, 22);  // of 64; some start a new island, or look at the whole space
+}
+
+// A million at the worst end must not hide what is between the best ones.
+TEST(BayesianSampler, TellsGoodFromBetterWhereTheBadIsVeryBad) {
+  BayesianSampler sampler(plane(), minimising(4));
+  const auto steep = [](const double* p) {
+    const double value = branin(p);
+    return value > 20 ? std::exp(value / 10) : value;
+  };
+  EXPECT_LT(least(sampler, 5, 32, steep) - kBraninLeast, 1e-3);
+}
+
 TEST(BayesianSampler, GoesOnWhereEverythingFailed) {
   BayesianSampler sampler(plane(), minimising());
   EXPECT_TRUE(std::isinf(least(sampler, 3, 16, [](const double*) { return NAN; })));
