@@ -16,6 +16,7 @@
 #include "bayesian/encoding.h"
 #include "bayesian/gaussian_process.h"
 #include "bayesian/log_ei.h"
+#include "bayesian/thinning.h"
 #include "bayesian/thompson.h"
 #include "torch/device_context.h"
 
@@ -32,6 +33,8 @@ constexpr double kConverged = 1e-3;
 constexpr size_t kRoundsToConverge = 2;
 /// Noise, as a share of the observations' variance, from which on no new island is started.
 constexpr double kNoisy = 1e-3;
+/// Observations that the process conditions on, and failures among them; of more, those stand for all that say most.
+constexpr int64_t kMostRows = 4096, kMostFailed = 1024;
 /// Observations near one that failed, most of which must have failed as well.
 constexpr int64_t kNeighbours = 7;
 /// Hyperparameters are looked for from nothing again when there are so many times the observations.
@@ -99,6 +102,9 @@ struct BayesianSampler::State {
       (std::isfinite(each.value) ? finite : failed).push_back(&each);
     }
     GpData data{points_of(finite), warped_values(finite), torch::tensor(encoding.params(), torch::kLong)};
+    if (data.x.size(0) > kMostRows) thin(data, island);
+    // The newest: they lie where the model looks now.
+    if (static_cast<int64_t>(failed.size()) > kMostFailed) failed.erase(failed.begin(), failed.end() - kMostFailed);
     if (!failed.empty()) add_failed(data, points_of(failed), island);
     const GpHyperparameters found = fit(data, island);
     return GaussianProcess(data, found);
@@ -133,13 +139,24 @@ struct BayesianSampler::State {
     return now.found;
   }
 
+  /// [n_columns] what columns are multiplied with so that distances are those of the island's last fit.
+  Tensor scale_of(int64_t island, const Tensor& groups) const {
+    const auto fit = fits.find(island);
+    if (fit == fits.end()) return torch::ones({encoding.n_columns()}, torch::kDouble);
+    return inverse_lengthscales(groups, fit->second.found);
+  }
+
+  void thin(GpData& data, int64_t island) {
+    const Tensor rows = thinned_rows(data.x * scale_of(island, data.groups), data.y, kMostRows, next_seed());
+    data.x = data.x.index_select(0, rows);
+    data.y = data.y.index_select(0, rows);
+  }
+
   /// Adds what failed where most of what was tried nearby failed too, below the worst by half of the range and a deviation.
   /// One that failed among others that did not says nothing of its configuration.
   void add_failed(GpData& data, const Tensor& failed, int64_t island) const {
     const int64_t n = data.x.size(0), n_failed = failed.size(0);
-    const auto fit = fits.find(island);
-    const Tensor scale = fit == fits.end() ? torch::ones({encoding.n_columns()}, torch::kDouble)
-                                           : inverse_lengthscales(data.groups, fit->second.found);
+    const Tensor scale = scale_of(island, data.groups);
     const Tensor distances = torch::cdist(failed * scale, torch::cat({data.x, failed}) * scale);
     distances.narrow(1, n, n_failed).fill_diagonal_(std::numeric_limits<double>::infinity());
     const int64_t k = std::min(kNeighbours, n + n_failed - 1);

@@ -195,6 +195,17 @@ TEST(BayesianSampler, TellsGoodFromBetterWhereTheBadIsVeryBad) {
   EXPECT_LT(least(sampler, 5, 32, steep) - kBraninLeast, 1e-3);
 }
 
+TEST(BayesianSampler, TakesMoreThanTheModelCan) {
+  BayesianSampler sampler(plane(), minimising(9));
+  double before = std::numeric_limits<double>::infinity();
+  for (int i = 0; i < 6000; ++i) {
+    const double draws[] = {-5 + 15 * std::fmod(i * 0.754877666, 1.0), 15 * std::fmod(i * 0.569840291, 1.0)};
+    before = std::min(before, branin(draws) - kBraninLeast);
+    sampler.tell(draws, i % 10 == 0 ? NAN : branin(draws));
+  }
+  EXPECT_LT(least(sampler, 2, 32, branin) - kBraninLeast, 0.1 * before);
+}
+
 TEST(BayesianSampler, GoesOnWhereEverythingFailed) {
   BayesianSampler sampler(plane(), minimising());
   EXPECT_TRUE(std::isinf(least(sampler, 3, 16, [](const double*) { return NAN; })));
