@@ -18,6 +18,7 @@ void add_export_model(CLI::App& app);
 void add_validate(CLI::App& app);
 void add_best(CLI::App& app);
 void add_trials(CLI::App& app);
+void add_report(CLI::App& app);
 void add_sample(CLI::App& app);
 void add_optimize(CLI::App& app);
 void add_simulate(CLI::App& app);

@@ -73,6 +73,7 @@ int run(int argc, char** argv) {
       "  lockstep run sweep.yml --seed 7 --set limits.max_total_trials=200 --output results\n"
       "  lockstep best results\n"
       "  lockstep trials results --format csv > trials.csv\n"
+      "  lockstep report results\n"
       "  lockstep sample sweep.yml -n 1000 > configurations.csv\n"
       "  lockstep optimize --space space.yml --command './train --lr {lr}' --q 4 --rounds 20\n"
       "  lockstep simulate --curves curves.csv --policy policy.yml --goal minimize\n\n"
@@ -87,6 +88,7 @@ int run(int argc, char** argv) {
   add_validate(app);
   add_best(app);
   add_trials(app);
+  add_report(app);
   add_sample(app);
   add_optimize(app);
   add_simulate(app);

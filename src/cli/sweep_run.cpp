@@ -12,6 +12,7 @@
 #include "core/brackets.h"
 #include "report/leaderboard.h"
 #include "report/progress.h"
+#include "report/report_page.h"
 #include "report/summary.h"
 #include "store/export.h"
 #include "store/results.h"
@@ -22,14 +23,24 @@ namespace {
 
 constexpr size_t kBestShown = 5;
 
+/// The report is one way of looking at results that are safe already: without it the sweep has not failed.
+void write_report_or_warn(const std::string& output) noexcept {
+  try {
+    write_report(output, output + "/" + kReportFile);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "lockstep: warning: no report was written: %s; `lockstep report` writes it later\n", error.what());
+  }
+}
+
 /// Writes out what a sweep that failed has in its journal. A second failure must not hide the first.
 bool export_after_failure(const std::string& output) noexcept {
   try {
     export_results(load_results(output));
-    return true;
   } catch (...) {
     return false;
   }
+  write_report_or_warn(output);
+  return true;
 }
 
 }  // namespace
@@ -117,6 +128,7 @@ void train_sweep(const SweepSpec& spec, Configurations& configurations, Training
     }
     journal.close();
     export_results(load_results(output));
+    write_report_or_warn(output);
   }
 
   const SweepSummary summary{spec,      configurations, result, leaderboard.top(kBestShown, configurations),

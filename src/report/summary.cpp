@@ -92,7 +92,7 @@ std::string summary_text(const SweepSummary& summary) {
     out += ", " + format_count(static_cast<int64_t>(static_cast<double>(p.trial_intervals) / p.elapsed_s)) + " trial-epochs/s on " + summary.device;
   }
   out += ". Seed " + std::to_string(summary.seed) + ".\n";
-  if (!summary.output_dir.empty()) out += "Results: " + summary.output_dir + " (trials.csv, best.json, sweep.db)\n";
+  if (!summary.output_dir.empty()) out += "Results: " + summary.output_dir + " (report.html, trials.csv, best.json, sweep.db)\n";
   return out;
 }
 

@@ -94,7 +94,8 @@ DirectoryLock prepare_output_directory(const std::string& directory, bool overwr
   const std::string database = kDatabaseFile;
   const std::string checkpoint = kCheckpointFile;
   for (const std::string& name : {database, database + "-wal", database + "-shm", database + "-journal",
-                                  checkpoint, checkpoint + ".tmp", std::string(kTrialsFile), std::string(kBestFile)}) {
+                                  checkpoint, checkpoint + ".tmp", std::string(kTrialsFile), std::string(kBestFile),
+                                  std::string(kReportFile)}) {
     fs::remove(fs::path(directory) / name, failed);
     if (failed) throw OutputError(directory + "/" + name + ": cannot be removed: " + failed.message() + kElsewhere);
   }

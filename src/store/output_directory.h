@@ -12,6 +12,7 @@ inline constexpr char kDatabaseFile[] = "sweep.db";
 inline constexpr char kCheckpointFile[] = "checkpoint.bin";
 inline constexpr char kTrialsFile[] = "trials.csv";
 inline constexpr char kBestFile[] = "best.json";
+inline constexpr char kReportFile[] = "report.html";
 
 /// "lockstep-results/<display name or file stem>-<UTC time>", with what file names do not take replaced by '-'; a
 /// number is added where that exists already.
