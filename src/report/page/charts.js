@@ -50,21 +50,28 @@ function layout(t, extra) {
   };
 }
 
-const kConfig = { displaylogo: false, responsive: true, doubleClickDelay: 400,
+// plotly would offer to upload a chart to its makers: not from here.
+const kConfig = { displaylogo: false, showSendToCloud: false, plotlyServerURL: "", responsive: true, displayModeBar: innerWidth > 700 ? "hover" : false, doubleClickDelay: 400,
                   modeBarButtonsToRemove: ["select2d", "lasso2d", "toImage", "hoverClosestCartesian", "hoverCompareCartesian"] };
 
 function axis(t, title, extra = {}) {
   return { title: { text: title, standoff: 6 }, gridcolor: t.line, zerolinecolor: t.line, linecolor: t.line, automargin: true, ...extra };
 }
 
-/** An axis of a column in a 2-D or 3-D chart, in its plotted numbers' place: plotly's own logarithmic and category ticks. */
-function columnAxis(t, column, extra = {}) {
+/** An axis of a column in a 2-D or 3-D chart: plotly's own logarithmic axes, ticks at categories. */
+function columnAxis(t, column, rows, extra = {}) {
   const title = plotlyText(column.label);
   if (column.kind === "category") {
     return axis(t, title, { tickvals: column.categories.map((_, i) => i), ticktext: column.categories.map((each) => plotlyText(each, 18)),
                             range: [-0.5, column.categories.length - 0.5], ...extra });
   }
-  return axis(t, title, { type: column.log ? "log" : "linear", exponentformat: "power", ...extra });
+  if (!column.log) return axis(t, title, extra);
+  let low = Infinity, high = 0;
+  for (const row of rows) {
+    low = Math.min(low, column.value(row));
+    high = Math.max(high, column.value(row));
+  }
+  return axis(t, title, { type: "log", exponentformat: "power", ...(high > 30 * low ? { dtick: 1 } : {}), ...extra });
 }
 
 const message = (element, text) => {
@@ -73,9 +80,9 @@ const message = (element, text) => {
 };
 
 /** Plotly keeps what it drew before in the element; a message must go first. */
-function draw(element, traces, chartLayout) {
+function draw(element, traces, chartLayout, config = {}) {
   if (!element.classList.contains("js-plotly-plot")) element.textContent = "";
-  return Plotly.react(element, traces, chartLayout, kConfig);
+  return Plotly.react(element, traces, chartLayout, { ...kConfig, ...config });
 }
 
 /** A y axis that shows where most trials are: a loss of 1e6 of one of them would flatten all others. */
@@ -170,13 +177,9 @@ function highlightLine(sweep, t) {
 }
 
 function lineTraces(sweep, t, rows) {
-  const valueColumn = sweep.byKey.get("value");
-  const [worst, best] = sweep.colourRange().map((x) => valueColumn.log ? Math.log10(x) : x);
   const shades = Array.from({ length: kShades }, () => ({ x: [], y: [], customdata: [], text: [] }));
   for (const row of rows) {
-    const value = sweep.plotted(valueColumn, row);
-    const at = value === null || best === worst ? 0 : Math.min(1, Math.max(0, (value - worst) / (best - worst)));
-    const shade = shades[Math.min(kShades - 1, Math.floor(at * kShades))];
+    const shade = shades[Math.min(kShades - 1, Math.floor(sweep.shade[row] * kShades))];
     const line = curve(sweep, row);
     for (let j = 0; j < line.x.length; ++j) {
       shade.x.push(line.x[j]);
@@ -263,14 +266,14 @@ function drawCurves(element, sweep, mode) {
     .concat(endMarks(sweep, t, rows), [bestLine(sweep, t)], highlightLine(sweep, t));
   const seen = [];
   for (const row of rows) for (const x of sweep.curves[row]) seen.push(x);
-  draw(element, traces, layout(t, { ...base, xaxis: axis(t, "interval", { rangemode: "tozero" }), yaxis: metricAxis(t, sweep, seen) }));
+  draw(element, traces, layout(t, { ...base, xaxis: axis(t, "interval"), yaxis: metricAxis(t, sweep, seen) }));
   const ended = traces.filter((trace) => trace.name === "stopped").reduce((n, trace) => n + trace.x.length, 0);
   const thinned = sweep.stride > 1 ? ` Of each trial every ${sweep.stride}th report and its last are drawn.` : "";
   const marks = ended > 0 ? " A tick marks where a trial was stopped." : "";
   const what = mode === "bands" ? `Quantiles of the ${sweep.head.metric} of ${formatCount(of)} trials, at every interval of those that reached it.`
     : rows.length < of ? `${formatCount(rows.length)} of ${formatCount(of)} trials, the best among them; bands show all.`
-    : `The ${sweep.head.metric} of ${formatCount(of)} trials; darker is better.`;
-  return (matchMedia("(prefers-color-scheme: dark)").matches ? what.replace("darker", "brighter") : what) + marks + thinned;
+    : `The ${sweep.head.metric} of ${formatCount(of)} trials; the better, the darker.`;
+  return (matchMedia("(prefers-color-scheme: dark)").matches ? what.replace("the darker", "the brighter") : what) + marks + thinned;
 }
 
 /** Columns that parallel coordinates show, unless the reader chose others. */
@@ -318,7 +321,6 @@ function drawParallel(element, sweep, axes) {
     return "";
   }
   const t = theme();
-  const valueColumn = sweep.byKey.get("value");
   const rows = [];
   for (let row = 0; row < sweep.n; ++row) if (sweep.filtered[row] && sweep.trials.value[row] !== null) rows.push(row);
   if (rows.length === 0) {
@@ -326,17 +328,15 @@ function drawParallel(element, sweep, axes) {
     return "";
   }
   element.style.minWidth = `${90 * axes.length}px`;
-  const [worst, best] = sweep.colourRange().map((x) => valueColumn.log ? Math.log10(x) : x);
   const trace = {
     type: "parcoords", dimensions: axes.map((key) => parallelDimension(sweep, key, rows)), labelfont: { size: 12.5, color: t.ink },
     tickfont: { size: 11, color: t.ink }, rangefont: { size: 10.5, color: t.soft },
-    line: { color: rows.map((row) => sweep.plotted(valueColumn, row)), colorscale: best < worst ? t.scale.map(([x, c]) => [1 - x, c]).reverse() : t.scale,
-            cmin: Math.min(worst, best), cmax: worst === best ? best + 1 : Math.max(worst, best), showscale: false },
+    line: { color: rows.map((row) => sweep.shade[row]), colorscale: t.scale, cmin: 0, cmax: 1, showscale: false },
     unselected: { line: { color: t.grey, opacity: rows.length > 1000 ? 0.03 : 0.15 } },
   };
-  draw(element, [trace], layout(t, { margin: { l: 64, r: 52, t: 56, b: 24 }, uirevision: undefined }));
+  draw(element, [trace], layout(t, { margin: { l: 64, r: 64, t: 52, b: 24 }, uirevision: undefined }), { displayModeBar: false });
   const left = sweep.n - rows.length;
-  return `${formatCount(rows.length)} trials, coloured by ${sweep.head.metric}.` + (left > 0 ? ` ${formatCount(left)} without a finite ${sweep.head.metric}, or filtered out, are not drawn.` : "");
+  return `${formatCount(rows.length)} trials, coloured by how good they are.` + (left > 0 ? ` ${formatCount(left)} without a finite ${sweep.head.metric}, or filtered out, are not drawn.` : "");
 }
 
 /** Plotly's parallel coordinates know no logarithmic axes: they get logarithms, and here their ticks read as numbers again. */
@@ -344,8 +344,8 @@ function rewriteParallelTicks(element, sweep) {
   for (const node of element.querySelectorAll(".y-axis")) {
     const dimension = element.data[0].dimensions[node.__data__.visibleIndex];
     const column = dimension && sweep.byKey.get(dimension.name);
-    if (!column || column.kind !== "number") continue;
-    const read = (x) => formatNumber(column.log ? 10 ** x : x);
+    if (!column || !column.log) continue;
+    const read = (x) => formatNumber(Number((10 ** x).toPrecision(2)));
     for (const tick of node.querySelectorAll(".tick")) tick.querySelector("text").textContent = read(tick.__data__);
     const extents = node.querySelectorAll(".axis-extent-text");
     if (extents.length !== 2) continue;
@@ -390,21 +390,18 @@ function drawScatter(element, sweep, keys) {
   }
   const t = theme();
   const columns = keys.map((key) => sweep.byKey.get(key));
-  const valueColumn = sweep.byKey.get("value");
   const on = [], off = [];
   for (let row = 0; row < sweep.n; ++row) {
     if (columns.some((column) => column.value(row) === null) || sweep.trials.value[row] === null) continue;
     (sweep.selected[row] ? on : off).push(row);
   }
-  const [worst, best] = sweep.colourRange().map((x) => valueColumn.log ? Math.log10(x) : x);
   const type = is3d ? "scatter3d" : hasWebGl && on.length + off.length > kMaxSvgPoints ? "scattergl" : "scatter";
   const size = is3d ? (on.length > 2000 ? 2.5 : 4) : on.length > 2000 ? 4 : 7;
   const chosen = sweep.best();
   const traces = [
     { ...points(sweep, off, columns), type, mode: "markers", hoverinfo: "skip", marker: { size: 0.7 * size, color: t.grey, opacity: 0.35 } },
     { ...points(sweep, on, columns), type, mode: "markers", hoverinfo: "text",
-      marker: { size, color: on.map((row) => sweep.plotted(valueColumn, row)), colorscale: best < worst ? t.scale.map(([x, c]) => [1 - x, c]).reverse() : t.scale,
-                cmin: Math.min(worst, best), cmax: worst === best ? best + 1 : Math.max(worst, best), opacity: on.length > 2000 ? 0.7 : 0.9,
+      marker: { size, color: on.map((row) => sweep.shade[row]), colorscale: t.scale, cmin: 0, cmax: 1, opacity: on.length > 2000 ? 0.7 : 0.9,
                 line: { width: is3d || on.length > 2000 ? 0 : 0.5, color: t.card } } },
   ];
   if (chosen >= 0 && on.includes(chosen)) {
@@ -415,15 +412,15 @@ function drawScatter(element, sweep, keys) {
     traces.push({ ...points(sweep, [sweep.highlight], columns), type: is3d ? type : "scatter", mode: "markers", hoverinfo: "text",
                   marker: { size: is3d ? 7 : 13, symbol: is3d ? "circle-open" : "circle-open", color: t.ink, line: { width: 2, color: t.ink } } });
   }
-  const axisOf = (column) => is3d ? columnAxis(t, column, { backgroundcolor: t.card, showbackground: false }) : columnAxis(t, column);
+  const axisOf = (column) => columnAxis(t, column, on.concat(off), is3d ? { showbackground: false } : {});
   const revision = keys.join(" ");  // other axes are another view; otherwise the reader's zoom and turn stay
   if (is3d) {
     const [x, y, z] = columns.map(axisOf);
     draw(element, traces, layout(t, { margin: { l: 0, r: 0, t: 0, b: 0 }, uirevision: revision,
-                                      scene: { xaxis: x, yaxis: y, zaxis: z, uirevision: revision, camera: { eye: { x: 1.5, y: 1.5, z: 0.9 } } } }));
+                                      scene: { xaxis: x, yaxis: y, zaxis: z, uirevision: revision, camera: { eye: { x: 1.75, y: 1.75, z: 0.9 }, center: { x: 0, y: 0, z: -0.12 } } } }));
   } else {
     draw(element, traces, layout(t, { xaxis: axisOf(columns[0]), yaxis: axisOf(columns[1]), uirevision: revision }));
   }
-  return `${columns.map((column) => shorten(column.label, 60)).join(", ")} of ${formatCount(on.length)} trials, coloured by ${sweep.head.metric}.` +
+  return `${columns.map((column) => shorten(column.label, 60)).join(", ")} of ${formatCount(on.length)} trials, coloured by how good they are.` +
     (off.length > 0 ? ` ${formatCount(off.length)} that are not selected are grey.` : "");
 }

@@ -91,6 +91,7 @@ class Sweep {
       this.lengths[row] = length;
     }
     this.makeColumns();
+    this.makeShades();
     this.select();
   }
 
@@ -110,7 +111,7 @@ class Sweep {
       number("number", "trial", t.number, { text: (row) => String(t.number[row]) }),
       category("state", "state", states, (row) => states.indexOf(t.state[row])),
       number("value", this.head.metric, t.value, { log: this.isWide(t.value) }),
-      number("best_interval", "best at", t.best_interval, { value: (row) => t.value[row] === null ? null : t.best_interval[row],
+      number("best_interval", "best interval", t.best_interval, { value: (row) => t.value[row] === null ? null : t.best_interval[row],
                                                             text: (row) => t.value[row] === null ? "" : String(t.best_interval[row]) }),
       number("intervals", "intervals", t.intervals),
     ];
@@ -126,6 +127,17 @@ class Sweep {
     columns.push({ key: "reason", label: "why it ended", kind: "text", value: (row) => t.reason[row], text: (row) => t.reason[row] });
     this.columns = columns;
     this.byKey = new Map(columns.map((column) => [column.key, column]));
+  }
+
+  /** How good each trial is among all, from 0 to 1, by rank: a few very bad ones must not make all others look alike. */
+  makeShades() {
+    const { value } = this.trials;
+    const rows = [...value.keys()].filter((row) => value[row] !== null).sort((a, b) => this.maximize ? value[a] - value[b] : value[b] - value[a]);
+    this.shade = new Float32Array(this.n);
+    for (let begin = 0, end = 0; begin < rows.length; begin = end) {
+      while (end < rows.length && value[rows[end]] === value[rows[begin]]) ++end;
+      for (let i = begin; i < end; ++i) this.shade[rows[i]] = rows.length > 1 ? (begin + end - 1) / 2 / (rows.length - 1) : 1;
+    }
   }
 
   /** Whether numbers are positive and of so different sizes that a logarithmic axis is needed to see them. */
@@ -197,15 +209,6 @@ class Sweep {
       if (best < 0 || this.isBetter(value[row], value[best]) || (value[row] === value[best] && number[row] < number[best])) best = row;
     }
     return best;
-  }
-
-  /** [worst, best] that colours run between: a few very bad trials must not make all others look alike. */
-  colourRange() {
-    const values = [];
-    for (const x of this.trials.value) if (x !== null) values.push(x);
-    if (values.length === 0) return [0, 1];
-    values.sort((a, b) => a - b);
-    return this.maximize ? [quantile(values, 0.1), values[values.length - 1]] : [quantile(values, 0.9), values[0]];
   }
 
   /** The hyperparameters' columns, those that matter most first. */

@@ -172,8 +172,9 @@ function fillFile() {
   $("copy-file").replaceWith(button);
   $("environment").replaceChildren(facts([
     ["Lockstep", head.lockstep_version], ["LibTorch", head.torch_version], ["device", head.device], ["processor", head.processor], ["seed", head.seed],
-    ["trials at once", head.n_slots > 0 ? formatCount(head.n_slots) : ""], ["data", head.data_fingerprint], ["folder", head.directory],
-    ...head.notes.map((note, i) => [i === 0 ? "notes" : " ", note])]));
+    ["trials at once", head.n_slots > 0 ? formatCount(head.n_slots) : ""], ["data", head.data_fingerprint], ["folder", head.directory]]),
+    ...(head.notes.length === 0 ? [] : [make("details", {}, make("summary", {}, `Notes of the run (${head.notes.length})`),
+                                             make("pre", {}, head.notes.join("\n")))]));
 }
 
 // What is selected.
