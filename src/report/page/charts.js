@@ -4,6 +4,7 @@
 const kMaxLines = 400;         // learning curves drawn one by one
 const kMaxEnds = 1500;         // marks of stopped trials
 const kMaxSvgPoints = 3000;    // above, WebGL draws points
+const kMaxParallel = 2000;     // lines of parallel coordinates
 const kMaxAxes = 12;           // of parallel coordinates, unless chosen
 const kShades = 8;
 
@@ -11,6 +12,9 @@ const kShades = 8;
 function plotlyText(text, n = 40) {
   return shorten(text.replace(/\s+/g, " "), n).replace(/&/g, "&amp;").replace(/</g, "&lt;").replace(/>/g, "&gt;");
 }
+
+/** Texts of 3-D axes know a few tags and no entities. */
+const plotlyText3d = (text, n = 40) => shorten(text.replace(/\s+/g, " "), n).replace(/</g, "<\u200b");
 
 const hasWebGl = (() => {
   try {
@@ -59,10 +63,12 @@ function axis(t, title, extra = {}) {
 }
 
 /** An axis of a column in a 2-D or 3-D chart: plotly's own logarithmic axes, ticks at categories. */
-function columnAxis(t, column, rows, extra = {}) {
-  const title = plotlyText(column.label);
+function columnAxis(t, column, rows, is3d) {
+  const asText = is3d ? plotlyText3d : plotlyText;
+  const title = asText(column.label);
+  const extra = is3d ? { showbackground: false } : {};
   if (column.kind === "category") {
-    return axis(t, title, { tickvals: column.categories.map((_, i) => i), ticktext: column.categories.map((each) => plotlyText(each, 18)),
+    return axis(t, title, { tickvals: column.categories.map((_, i) => i), ticktext: column.categories.map((each) => asText(each, 18)),
                             range: [-0.5, column.categories.length - 0.5], ...extra });
   }
   if (!column.log) return axis(t, title, extra);
@@ -99,14 +105,11 @@ function metricAxis(t, sweep, drawn, extra = {}) {
   return axis(t, title, { range: [usualLow - 0.06 * room, usualHigh + 0.06 * room], ...extra });
 }
 
-/** The rows whose curves are drawn: the best, the chosen one, and others evenly over the rest. */
+/** The rows whose curves are drawn: the best, and others evenly over the rest. */
 function drawnRows(sweep, limit) {
   const rows = [];
   for (let row = 0; row < sweep.n; ++row) if (sweep.selected[row] && sweep.lengths[row] > 0) rows.push(row);
-  if (rows.length <= limit) return { rows, of: rows.length };
-  const chosen = new Set([sweep.best(), sweep.highlight].filter((row) => row >= 0 && sweep.selected[row]));
-  for (let k = 0; chosen.size < limit && k < limit; ++k) chosen.add(rows[Math.floor(k * rows.length / limit)]);
-  return { rows: [...chosen].sort((a, b) => a - b), of: rows.length };
+  return { rows: evenly(rows, limit, sweep.best()), of: rows.length };
 }
 
 /** Reports of a row as plotted points; what is not finite is a gap. */
@@ -221,7 +224,7 @@ function bands(sweep) {
 
 function bandTraces(sweep, t) {
   const b = bands(sweep);
-  const edge = (k, extra) => ({ x: b.x, y: b.q[k], type: "scatter", mode: "lines", line: { width: 0 }, hoverinfo: "skip", ...extra });
+  const edge = (k, extra) => ({ x: b.x, y: b.q[k], type: "scatter", mode: "lines", line: { width: 0 }, hoverinfo: "skip", showlegend: false, ...extra });
   return [
     edge(0), edge(4, { fill: "tonexty", fillcolor: t.band(0.16), name: "5 to 95 %", showlegend: true }),
     edge(1), edge(3, { fill: "tonexty", fillcolor: t.band(0.28), name: "25 to 75 %", showlegend: true }),
@@ -282,6 +285,14 @@ function defaultAxes(sweep) {
   return sweep.parameterColumns.filter((column) => few.has(column)).map((column) => column.key).concat(["value"]);
 }
 
+/** At most `n` of the rows, evenly over them, with `always` if it is one of them. */
+function evenly(rows, n, always) {
+  if (rows.length <= n) return rows;
+  const chosen = new Set(always >= 0 ? [always] : []);
+  for (let k = 0; k < n; ++k) chosen.add(rows[Math.floor(k * rows.length / n)]);
+  return [...chosen];
+}
+
 function parallelDimension(sweep, key, rows) {
   const column = sweep.byKey.get(key);
   const values = rows.map((row) => sweep.plotted(column, row));
@@ -321,8 +332,12 @@ function drawParallel(element, sweep, axes) {
     return "";
   }
   const t = theme();
-  const rows = [];
-  for (let row = 0; row < sweep.n; ++row) if (sweep.filtered[row] && sweep.trials.value[row] !== null) rows.push(row);
+  const on = [], off = [];
+  for (let row = 0; row < sweep.n; ++row) {
+    if (sweep.filtered[row] && sweep.trials.value[row] !== null) (sweep.selected[row] ? on : off).push(row);
+  }
+  // What is brushed is drawn as fully as everything was before.
+  const rows = evenly(on, kMaxParallel, sweep.best()).concat(evenly(off, kMaxParallel / 2, -1));
   if (rows.length === 0) {
     message(element, "No trial to show.");
     return "";
@@ -335,8 +350,10 @@ function drawParallel(element, sweep, axes) {
     unselected: { line: { color: t.grey, opacity: rows.length > 1000 ? 0.03 : 0.15 } },
   };
   draw(element, [trace], layout(t, { margin: { l: 64, r: 64, t: 52, b: 24 }, uirevision: undefined }), { displayModeBar: false });
-  const left = sweep.n - rows.length;
-  return `${formatCount(rows.length)} trials, coloured by how good they are.` + (left > 0 ? ` ${formatCount(left)} without a finite ${sweep.head.metric}, or filtered out, are not drawn.` : "");
+  const left = sweep.n - on.length - off.length;
+  const thinned = on.length + off.length > rows.length;
+  return `${formatCount(on.length + off.length)} trials, coloured by how good they are` + (thinned ? `, of which ${formatCount(rows.length)} are drawn; a range counts all of them.` : ".") +
+    (left > 0 ? ` ${formatCount(left)} without a finite ${sweep.head.metric}, or filtered out, are not here.` : "");
 }
 
 /** Plotly's parallel coordinates know no logarithmic axes: they get logarithms, and here their ticks read as numbers again. */
@@ -412,7 +429,7 @@ function drawScatter(element, sweep, keys) {
     traces.push({ ...points(sweep, [sweep.highlight], columns), type: is3d ? type : "scatter", mode: "markers", hoverinfo: "text",
                   marker: { size: is3d ? 7 : 13, symbol: is3d ? "circle-open" : "circle-open", color: t.ink, line: { width: 2, color: t.ink } } });
   }
-  const axisOf = (column) => columnAxis(t, column, on.concat(off), is3d ? { showbackground: false } : {});
+  const axisOf = (column) => columnAxis(t, column, on.concat(off), is3d);
   const revision = keys.join(" ");  // other axes are another view; otherwise the reader's zoom and turn stay
   if (is3d) {
     const [x, y, z] = columns.map(axisOf);

@@ -194,7 +194,7 @@ function fillSelection() {
   }));
 }
 
-/** @param parallel whether parallel coordinates need drawing too: not when the reader just brushed them */
+/** @param parallel whether parallel coordinates need drawing too: not when the reader brushed them and they show all */
 function selectionChanged(parallel) {
   sweep.select();
   fillSelection();
@@ -240,6 +240,7 @@ let hasPlotly = false;
 
 function stale(...names) {
   for (const name of names) staleCharts.add(name);
+  delete document.documentElement.dataset.drawn;
   schedule(120);
 }
 
@@ -255,7 +256,6 @@ function drawNext() {
     document.documentElement.dataset.drawn = staleCharts.size === 0 ? "all" : "visible";
     return;
   }
-  delete document.documentElement.dataset.drawn;
   staleCharts.delete(name);
   try {
     $(`${name}-summary`).textContent = charts[name]();
@@ -288,7 +288,7 @@ function listen(name) {
     const before = JSON.stringify([...sweep.brush]);
     if (JSON.stringify([...brush]) === before) return;
     sweep.brush = brush;
-    selectionChanged(false);
+    selectionChanged(sweep.n > kMaxParallel);
   });
 }
 
