@@ -4,7 +4,7 @@
 const kMaxLines = 400;         // learning curves drawn one by one
 const kMaxEnds = 1500;         // marks of stopped trials
 const kMaxSvgPoints = 3000;    // above, WebGL draws points
-const kMaxParallel = 2000;     // lines of parallel coordinates
+const kMaxParallel = 1000;     // lines of parallel coordinates
 const kMaxAxes = 12;           // of parallel coordinates, unless chosen
 const kShades = 8;
 
@@ -352,7 +352,8 @@ function drawParallel(element, sweep, axes) {
   draw(element, [trace], layout(t, { margin: { l: 64, r: 64, t: 52, b: 24 }, uirevision: undefined }), { displayModeBar: false });
   const left = sweep.n - on.length - off.length;
   const thinned = on.length + off.length > rows.length;
-  return `${formatCount(on.length + off.length)} trials, coloured by how good they are` + (thinned ? `, of which ${formatCount(rows.length)} are drawn; a range counts all of them.` : ".") +
+  const all = formatCount(on.length + off.length);
+  return (off.length > 0 ? `${formatCount(on.length)} of ${all} trials are in the ranges` : `${all} trials`) + ", coloured by how good they are" + (thinned ? `, of which ${formatCount(rows.length)} are drawn; a range counts all of them.` : ".") +
     (left > 0 ? ` ${formatCount(left)} without a finite ${sweep.head.metric}, or filtered out, are not here.` : "");
 }
 
