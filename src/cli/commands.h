@@ -19,6 +19,7 @@ void add_validate(CLI::App& app);
 void add_best(CLI::App& app);
 void add_trials(CLI::App& app);
 void add_report(CLI::App& app);
+void add_serve(CLI::App& app);
 void add_sample(CLI::App& app);
 void add_optimize(CLI::App& app);
 void add_simulate(CLI::App& app);

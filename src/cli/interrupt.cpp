@@ -37,4 +37,6 @@ Interrupt::~Interrupt() {
 
 const std::atomic<bool>& Interrupt::requested() const { return requested_flag; }
 
+void Interrupt::request() { requested_flag = true; }
+
 }  // namespace lockstep::cli

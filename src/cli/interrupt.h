@@ -14,6 +14,8 @@ class Interrupt {
   Interrupt& operator=(const Interrupt&) = delete;
 
   const std::atomic<bool>& requested() const;
+  /// As a first signal does, but in silence.
+  void request();
 };
 
 }  // namespace lockstep::cli

@@ -89,6 +89,7 @@ int run(int argc, char** argv) {
   add_best(app);
   add_trials(app);
   add_report(app);
+  add_serve(app);
   add_sample(app);
   add_optimize(app);
   add_simulate(app);

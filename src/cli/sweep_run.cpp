@@ -43,6 +43,22 @@ bool export_after_failure(const std::string& output) noexcept {
   return true;
 }
 
+/// Ends the sweep after the interval in which the stop file was made; a file that was there before means nothing.
+class StopFile final : public SweepObserver {
+ public:
+  StopFile(const std::string& output, Interrupt& interrupt) : path_(output + "/" + kStopFile), interrupt_(interrupt) { remove(); }
+  ~StopFile() override { remove(); }
+  void on_interval(const IntervalReport&) override {
+    if (access(path_.c_str(), F_OK) == 0) interrupt_.request();
+  }
+
+ private:
+  void remove() const { unlink(path_.c_str()); }
+
+  const std::string path_;
+  Interrupt& interrupt_;
+};
+
 }  // namespace
 
 void SweepRunOptions::add_training_to(CLI::App& command) {
@@ -112,7 +128,9 @@ void train_sweep(const SweepSpec& spec, Configurations& configurations, Training
 
   SweepResult result;
   {
-    const Interrupt interrupt;
+    Interrupt interrupt;
+    StopFile stop_file(output, interrupt);
+    observers.push_back(&stop_file);
     try {
       const auto go = [&](auto&&... chosen_by) {
         return run_sweep(spec, configurations, chosen_by..., training.executor(), training.backend(), training.context(),

@@ -28,8 +28,8 @@ std::string data_text(const nlohmann::ordered_json& data) {
 
 }  // namespace
 
-std::string report_page(const nlohmann::ordered_json& data) {
-  const std::string_view page = page_part("page.html");
+std::string report_page(const nlohmann::ordered_json& data, std::string_view template_name) {
+  const std::string_view page = page_part(template_name);
   const std::string json = data_text(data);
   const std::string_view plotly = page_part("plotly.js.gz");
   std::string out;

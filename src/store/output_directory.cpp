@@ -95,7 +95,7 @@ DirectoryLock prepare_output_directory(const std::string& directory, bool overwr
   const std::string checkpoint = kCheckpointFile;
   for (const std::string& name : {database, database + "-wal", database + "-shm", database + "-journal",
                                   checkpoint, checkpoint + ".tmp", std::string(kTrialsFile), std::string(kBestFile),
-                                  std::string(kReportFile)}) {
+                                  std::string(kReportFile), std::string(kStopFile)}) {
     fs::remove(fs::path(directory) / name, failed);
     if (failed) throw OutputError(directory + "/" + name + ": cannot be removed: " + failed.message() + kElsewhere);
   }

@@ -13,6 +13,8 @@ inline constexpr char kCheckpointFile[] = "checkpoint.bin";
 inline constexpr char kTrialsFile[] = "trials.csv";
 inline constexpr char kBestFile[] = "best.json";
 inline constexpr char kReportFile[] = "report.html";
+/// Made by whoever wants the sweep that is trained in its folder to end as after Ctrl-C (`lockstep serve`).
+inline constexpr char kStopFile[] = "stop";
 
 /// "lockstep-results/<display name or file stem>-<UTC time>", with what file names do not take replaced by '-'; a
 /// number is added where that exists already.

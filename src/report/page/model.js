@@ -45,7 +45,7 @@ class Sweep {
     this.importance = document.importance;
     this.stride = document.curves.stride;
     this.trials = {};
-    for (const name of Object.keys(document.trials)) this.trials[name] = [];
+    for (const name of Object.keys(document.trials)) this.trials[name] = [];  // by row, as they came
     this.trials.parameters = document.parameters.map(() => []);
     this.lengths = [];  // reports of each trial
     this.curves = [];   // those of intervals 1, 1 + stride, ... and the last

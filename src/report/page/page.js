@@ -1,7 +1,6 @@
 // Puts the page together: reads the document, fills the sections, and keeps charts and table at what is selected.
 "use strict";
 
-const $ = (id) => document.getElementById(id);
 let sweep = null;
 let table = null;
 let axes = null;  // of parallel coordinates
@@ -34,7 +33,8 @@ function copyButton(label, text) {
 const shellWord = (text) => /^[\w@%+=:,.\/-]+$/.test(text) && !text.startsWith("-") ? text : `'${text.replaceAll("'", "'\\''")}'`;
 
 function stateText(head) {
-  return { completed: "completed", timeout: "ended by its timeout", interrupted: "interrupted", failed: "failed", running: "not ended: running, or killed" }[head.state];
+  const running = head.is_training === undefined ? "not ended: running, or killed" : head.is_training ? "running" : "killed";
+  return { completed: "completed", timeout: "ended by its timeout", interrupted: "interrupted", failed: "failed", running }[head.is_training ? "running" : head.state];
 }
 
 function counts() {
@@ -236,7 +236,6 @@ const staleCharts = new Set();
 const visibleCharts = new Set();
 const listening = new Set();
 let timer = 0;
-let hasPlotly = false;
 
 function stale(...names) {
   for (const name of names) staleCharts.add(name);
@@ -389,37 +388,42 @@ function setUpFilters() {
   });
 }
 
+const filledWith = {};
+
+/** Fills a part if what it shows has changed: a reader may be copying from it. */
+function fillIfNew(fill, ...what) {
+  const now = JSON.stringify(what);
+  if (filledWith[fill.name] === now) return;
+  filledWith[fill.name] = now;
+  fill();
+}
+
 /** Fills everything that is text. */
 function fillTexts() {
+  const { head } = sweep;
   fillHeader();
   fillTiles();
-  fillBest();
-  fillImportance();
-  fillStopping();
-  fillReproduce();
-  fillFile();
+  fillIfNew(fillBest, head.best);
+  fillIfNew(fillImportance, sweep.importance);
+  fillIfNew(fillStopping, counts(), head.trial_intervals);
+  fillIfNew(fillReproduce, head.state, head.best !== null, head.seed);
+  fillIfNew(fillFile, head.start);
   fillSelection();
 }
 
-/** plotly.js is in the page packed: a third of its size. */
-async function loadPlotly() {
-  const binary = atob($("plotly-gz").textContent);
-  const bytes = Uint8Array.from(binary, (c) => c.charCodeAt(0));
-  const text = await new Response(new Blob([bytes]).stream().pipeThrough(new DecompressionStream("gzip"))).text();
-  document.head.append(make("script", { textContent: text }));
-  hasPlotly = typeof Plotly !== "undefined";
-}
-
-async function start() {
-  sweep = new Sweep(JSON.parse($("sweep-data").textContent));
+/** Shows a document for the first time. */
+async function show(data) {
+  sweep = new Sweep(data);
   table = new Table(choose);
   fillTexts();
   setUpAxes();
   setUpFilters();
   table.update(sweep);
-  const withCurve = sweep.lengths.filter((n) => n > 0).length;
-  $("curves-mode").value = withCurve <= kMaxLines ? "lines" : "bands";
-  $("curves-mode").addEventListener("change", () => stale("curves"));
+  chooseMode();
+  $("curves-mode").addEventListener("change", () => {
+    modeIsChosen = true;
+    stale("curves");
+  });
   document.documentElement.dataset.filled = "yes";
   try {
     await loadPlotly();
@@ -431,4 +435,84 @@ async function start() {
   watchCharts();
 }
 
-start();
+let modeIsChosen = false;
+
+/** Lines as long as they can be told apart. */
+function chooseMode() {
+  if (modeIsChosen) return;
+  $("curves-mode").value = sweep.lengths.filter((n) => n > 0).length <= kMaxLines ? "lines" : "bands";
+}
+
+// A page that `lockstep serve` shows: documents and increments come as server-sent events.
+
+let lastCharts = 0;
+let chartTimer = 0;
+
+/** Draws again what has changed, but not so often that a reader could not work with it, and not under the reader's hand. */
+function refreshCharts() {
+  clearTimeout(chartTimer);
+  const wait = lastCharts + 3000 - performance.now();
+  if (wait > 0 || document.querySelector(":active")) {
+    chartTimer = setTimeout(refreshCharts, Math.max(200, wait));
+    return;
+  }
+  lastCharts = performance.now();
+  stale(...Object.keys(charts));
+}
+
+function refresh() {
+  chooseMode();
+  fillTexts();
+  table.update(sweep);
+  refreshCharts();
+}
+
+function fillLive(connected) {
+  $("live").hidden = false;
+  const training = sweep !== null && sweep.head.is_training;
+  $("live").classList.toggle("on", connected && training);
+  $("live-text").textContent = !connected ? "The connection is lost; trying again." : training ? "Live: training" : "Nothing trains now; this page follows when it does.";
+  $("stop").hidden = !(training && location.hash.startsWith("#token="));
+}
+
+async function stopSweep() {
+  if (!confirm("End this sweep after its interval? What was trained is kept, and `lockstep resume` can go on with it.")) return;
+  $("stop").disabled = true;
+  const answer = await fetch("stop", { method: "POST", headers: { "X-Lockstep-Token": location.hash.slice("#token=".length) } }).catch(() => null);
+  $("live-text").textContent = answer ? await answer.text() : "The server cannot be reached.";
+  $("stop").disabled = false;
+}
+
+function follow() {
+  $("stop").addEventListener("click", stopSweep);
+  const events = new EventSource("events");
+  events.addEventListener("document", (event) => {
+    const data = JSON.parse(event.data);
+    if (sweep === null) {
+      show(data);
+    } else {
+      const { filters, text, brush, head } = sweep;
+      sweep = new Sweep(data);
+      if (JSON.stringify(head.parameters) !== JSON.stringify(data.parameters)) location.reload();
+      Object.assign(sweep, { filters, text, brush });
+      sweep.select();
+      refresh();
+    }
+    fillLive(true);
+  });
+  events.addEventListener("increment", (event) => {
+    const part = JSON.parse(event.data);
+    const { trials, curves, importance, ...head } = part;
+    Object.assign(sweep.head, head);
+    if (importance) sweep.importance = importance;
+    sweep.merge(part);
+    refresh();
+    fillLive(true);
+  });
+  events.onerror = () => fillLive(false);
+  events.onopen = () => { if (sweep !== null) fillLive(true); };
+}
+
+const given = JSON.parse($("sweep-data").textContent);
+if (given.live) follow();
+else show(given);

@@ -85,6 +85,9 @@ class Table {
     const { sweep } = this;
     this.page = Math.min(Math.max(0, this.page), this.nPages() - 1);
     const descending = this.descending ?? (this.sortKey === "value" && sweep.maximize);
+    const focus = document.activeElement;
+    const focused = this.head.contains(focus) ? `#trials-head [data-key="${focus.parentElement.dataset.key}"] button`
+      : this.body.contains(focus) ? `#trials-body [data-row="${focus.closest("tr").dataset.row}"] button` : "";
     this.head.replaceChildren(...sweep.columns.map((column) => {
       const sorted = column.key === this.sortKey;
       const button = make("button", { type: "button", title: `Sort by ${shorten(column.label, 200)}` }, shorten(column.label, 60) + (sorted ? (descending ? " ▼" : " ▲") : ""));
@@ -101,6 +104,7 @@ class Table {
     });
     if (lines.length === 0) lines.push(make("tr", {}, make("td", { colSpan: sweep.columns.length }, "No trial is like that.")));
     this.body.replaceChildren(...lines);
+    if (focused) document.querySelector(focused)?.focus({ preventScroll: true });
     const last = Math.min(this.order.length, first + this.size);
     document.getElementById("table-summary").textContent = this.order.length === 0 ? "no trials"
       : `${formatCount(first + 1)} to ${formatCount(last)} of ${formatCount(this.order.length)}`;
