@@ -17,7 +17,7 @@ void best(const std::string& directory, const std::string& format) {
   }
   const TrialRecord* trial = record.best();
   if (trial == nullptr) {
-    print("No trial has reported a finite " + record.primary_metric + ".\n");
+    print("No trial has reported a finite " + printable(record.primary_metric) + ".\n");
     return;
   }
   std::string out = "Trial " + std::to_string(trial->number) + "\n";

@@ -8,6 +8,7 @@
 #include <lockstep/error.h>
 
 #include "cli/commands.h"
+#include "report/format.h"
 
 namespace lockstep::cli {
 
@@ -42,7 +43,8 @@ SweepSpec SweepFileOptions::load() const {
 namespace {
 
 int report(const char* kind, const char* message, ExitCode code) {
-  std::fprintf(stderr, "lockstep: %s: %s\n", kind, message);
+  // A name in it may hold what a terminal would obey.
+  std::fprintf(stderr, "lockstep: %s: %s\n", kind, printable(message, true).c_str());
   return static_cast<int>(code);
 }
 
@@ -59,7 +61,8 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error, const char* 
     message = std::string("unknown command '") + first_argument + "'";
     if (!near.empty()) message += "; did you mean '" + near + "'?";
   }
-  std::fprintf(stderr, "lockstep: error: %s\nRun '%s --help' for how to use it.\n", message.c_str(), command.c_str());
+  std::fprintf(stderr, "lockstep: error: %s\nRun '%s --help' for how to use it.\n", printable(message, true).c_str(),
+               command.c_str());
   return static_cast<int>(ExitCode::kUsage);
 }
 
@@ -74,6 +77,7 @@ int run(int argc, char** argv) {
       "  lockstep best results\n"
       "  lockstep trials results --format csv > trials.csv\n"
       "  lockstep report results\n"
+      "  lockstep export results --to optuna.db\n"
       "  lockstep sample sweep.yml -n 1000 > configurations.csv\n"
       "  lockstep optimize --space space.yml --command './train --lr {lr}' --q 4 --rounds 20\n"
       "  lockstep simulate --curves curves.csv --policy policy.yml --goal minimize\n\n"
@@ -85,6 +89,8 @@ int run(int argc, char** argv) {
   add_resume(app);
   add_replay(app);
   add_export_model(app);
+  add_export(app);
+  add_import(app);
   add_validate(app);
   add_best(app);
   add_trials(app);

@@ -87,6 +87,14 @@ TrainingOptions with_plan(TrainingOptions options, const SweepRecord& record) {
   return options;
 }
 
+SweepSpec parse_recorded(const SweepRecord& record, const std::vector<Override>& overrides) {
+  if (record.is_imported()) {
+    throw InputError(record.directory + ": the sweep was " + (record.notes.empty() ? "imported" : record.notes.front()) +
+                     ", so there is no model here to train; train it with the program that recorded it");
+  }
+  return parse_sweep(record.spec_text, record.spec_file, overrides);
+}
+
 Device device_of(const std::string& text) {
   std::string ignored;
   return choose_device(text, ignored);
@@ -95,7 +103,7 @@ Device device_of(const std::string& text) {
 }  // namespace
 
 RecordedSweep::RecordedSweep(const SweepRecord& record, const std::vector<Override>& overrides)
-    : spec(parse_sweep(record.spec_text, record.spec_file, overrides)), configurations(sample_again(record, spec)) {
+    : spec(parse_recorded(record, overrides)), configurations(sample_again(record, spec)) {
   spec.sampling.seed = record.seed;
 }
 

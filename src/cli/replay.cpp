@@ -37,7 +37,7 @@ struct Comparison {
 
 std::string text_of(const SweepRecord& record, const TrialRecord& trial, const std::vector<Comparison>& intervals,
                     const Comparison& worst) {
-  std::string out = "Trial " + std::to_string(trial.number) + (trial.reason.empty() ? "" : ", " + trial.reason) + "\n";
+  std::string out = "Trial " + std::to_string(trial.number) + (trial.reason.empty() ? "" : ", " + printable(trial.reason)) + "\n";
   std::vector<std::vector<std::string>> rows{{"interval", "recorded", "replayed", "difference"}};
   for (const Comparison& each : intervals) {
     rows.push_back({std::to_string(each.interval), format_number(each.recorded), format_number(each.replayed),
@@ -45,9 +45,9 @@ std::string text_of(const SweepRecord& record, const TrialRecord& trial, const s
   }
   out += format_table(rows, "  ");
   if (worst.difference() == 0) {
-    return out + "Trained alone, " + record.primary_metric + " is the same at every interval, bit for bit.\n";
+    return out + "Trained alone, " + printable(record.primary_metric) + " is the same at every interval, bit for bit.\n";
   }
-  return out + "Trained alone, " + record.primary_metric + " differs by at most " + format_number(worst.difference()) +
+  return out + "Trained alone, " + printable(record.primary_metric) + " differs by at most " + format_number(worst.difference()) +
          ", at interval " + std::to_string(worst.interval) + ".\n";
 }
 

@@ -10,6 +10,7 @@
 #include "report/format.h"
 #include "store/export.h"
 #include "store/optuna_curves.h"
+#include "store/optuna_study.h"
 #include "store/output_directory.h"
 
 namespace lockstep::cli {
@@ -74,23 +75,21 @@ Goal choose_goal(const SimulateOptions& options, const PolicyFile& policy, const
                    "add --goal maximize or --goal minimize");
 }
 
-std::string count_of(int64_t n, const std::string& what) { return format_count(n) + " " + what + (n == 1 ? "" : "s"); }
-
 /// What a reader of the figures should know of the record.
 void print_notes(const Recorded& recorded) {
   const RecordedCurves& curves = recorded.curves;
   if (curves.counts_from_zero) {
-    std::fprintf(stderr, "Intervals are counted from 0 in %s; here from 1.\n", recorded.file.c_str());
+    std::fprintf(stderr, "Intervals are counted from 0 in %s; here from 1.\n", printable(recorded.file).c_str());
   }
   if (recorded.n_without_curve > 0) {
     std::fprintf(stderr, "Left out: %s without intermediate values.\n",
-                 count_of(recorded.n_without_curve, "trial").c_str());
+                 format_count(recorded.n_without_curve, "trial").c_str());
   }
   int64_t n_shorter = 0;
   for (const auto& curve : curves.curves) n_shorter += static_cast<int64_t>(curve.size()) < curves.n_intervals();
   if (n_shorter > 0) {
     std::fprintf(stderr, "Shorter than the longest (%s intervals): %s; a trial ends with its record.\n",
-                 format_count(curves.n_intervals()).c_str(), count_of(n_shorter, "curve").c_str());
+                 format_count(curves.n_intervals()).c_str(), format_count(n_shorter, "curve").c_str());
   }
 }
 
@@ -102,7 +101,7 @@ std::string percent(double fraction) {
 
 std::string describe(const BestTrial& best, const RecordedCurves& curves) {
   if (best.trial < 0) return "none: no trial reported a finite value";
-  return format_number(best.metric) + " (trial " + curves.names[static_cast<size_t>(best.trial)] + ", interval " +
+  return format_number(best.metric) + " (trial " + printable(curves.names[static_cast<size_t>(best.trial)]) + ", interval " +
          std::to_string(best.interval) + ")";
 }
 
@@ -111,8 +110,8 @@ std::string simulation_text(const SimulateOptions& options, const PolicyFile& po
   const RecordedCurves& curves = recorded.curves;
   const Progress& p = simulation.with_policy.progress;
   const std::string slots = options.concurrency == 0 ? "all at once" : format_count(options.concurrency) + " at once";
-  std::string out = "Curves:  " + recorded.file + (recorded.study.empty() ? "" : ", study " + recorded.study) + ": " +
-                    format_count(curves.n_trials()) + " trials, " + format_count(curves.n_values()) + " intervals\n";
+  std::string out = "Curves:  " + printable(recorded.file + (recorded.study.empty() ? "" : ", study " + recorded.study)) +
+                    ": " + format_count(curves.n_trials()) + " trials, " + format_count(curves.n_values()) + " intervals\n";
   out += "Policy:  " + policy.type + ", value to " + goal_word(goal) + ", trials " + slots + "\n";
   out += "Trials:  " + format_count(p.n_stopped) + " stopped early, " + format_count(p.n_finished) + " finished, " +
          format_count(p.n_diverged) + " diverged, of " + format_count(p.n_trials) + "\n";

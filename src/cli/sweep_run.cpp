@@ -10,6 +10,7 @@
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "core/brackets.h"
+#include "report/format.h"
 #include "report/leaderboard.h"
 #include "report/progress.h"
 #include "report/report_page.h"
@@ -89,7 +90,7 @@ void SweepRunOptions::add_to(CLI::App& command) {
 }
 
 void SweepRunOptions::note(const std::string& text) const {
-  if (!quiet) std::fprintf(stderr, "%s\n", text.c_str());
+  if (!quiet) std::fprintf(stderr, "%s\n", printable(text, true).c_str());
 }
 
 void SweepRunOptions::note_details(const RunInfo& info) const {

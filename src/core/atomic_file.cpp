@@ -22,6 +22,21 @@ bool synced(int descriptor) { return fsync(descriptor) == 0 || errno == EINVAL |
 /// One write of more than this is cut short by the kernel.
 constexpr size_t kLargestWrite = size_t{1} << 30;
 
+[[noreturn]] void fail_on(const std::string& path, const char* what) {
+  throw OutputError(path + " " + what + ": " + std::strerror(errno) +
+                    "; free space or check the folder's permissions");
+}
+
+void rename_in_place(const std::string& temporary, const std::string& path) {
+  if (rename(temporary.c_str(), path.c_str()) != 0) fail_on(temporary, "cannot be renamed");
+  // The name is the folder's content. Where the folder cannot be opened the file is there all the same.
+  const std::filesystem::path parent = std::filesystem::path(path).parent_path();
+  const int folder = open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+  if (folder < 0) return;
+  synced(folder);
+  close(folder);
+}
+
 }  // namespace
 
 AtomicFile::AtomicFile(std::string path)
@@ -52,14 +67,18 @@ void AtomicFile::sync() {
 }
 
 void AtomicFile::commit() {
-  if (rename(temporary_.c_str(), path_.c_str()) != 0) fail("cannot be renamed");
+  rename_in_place(temporary_, path_);
   committed_ = true;
-  // The name is the folder's content. Where the folder cannot be opened the file is there all the same.
-  const std::filesystem::path parent = std::filesystem::path(path_).parent_path();
-  const int folder = open(parent.empty() ? "." : parent.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-  if (folder < 0) return;
-  synced(folder);
-  close(folder);
+}
+
+void put_in_place(const std::string& temporary, const std::string& path) {
+  const int descriptor = open(temporary.c_str(), O_RDONLY | O_CLOEXEC);
+  const bool is_synced = descriptor >= 0 && synced(descriptor);
+  const int failure = errno;
+  if (descriptor >= 0) close(descriptor);
+  errno = failure;
+  if (!is_synced) fail_on(temporary, "cannot be written");
+  rename_in_place(temporary, path);
 }
 
 void write_file_atomically(const std::string& path, std::string_view content) {
@@ -69,9 +88,6 @@ void write_file_atomically(const std::string& path, std::string_view content) {
   file.commit();
 }
 
-void AtomicFile::fail(const char* what) const {
-  throw OutputError(temporary_ + " " + what + ": " + std::strerror(errno) +
-                    "; free space or check the folder's permissions");
-}
+void AtomicFile::fail(const char* what) const { fail_on(temporary_, what); }
 
 }  // namespace lockstep

@@ -31,6 +31,10 @@ class AtomicFile {
   bool committed_ = false;
 };
 
+/// Gives the file `temporary`, which another hand has written beside it, the name `path`, after its content has reached
+/// the disk. Throws OutputError.
+void put_in_place(const std::string& temporary, const std::string& path);
+
 /// Replaces the file `path` by `content`: whole or not at all, whatever happens meanwhile. Throws OutputError.
 void write_file_atomically(const std::string& path, std::string_view content);
 

@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <charconv>
 #include <cmath>
 #include <cstring>
 #include <filesystem>
@@ -13,6 +12,8 @@
 #include <system_error>
 
 #include <lockstep/error.h>
+
+#include "core/csv_reader.h"
 
 namespace lockstep {
 
@@ -24,45 +25,6 @@ constexpr double kMaxInterval = 9e15;
 
 [[noreturn]] void refuse_line(const std::string& file, int64_t line, const std::string& problem) {
   throw DataError(file + (line > 0 ? ":" + std::to_string(line) : "") + ": " + problem);
-}
-
-std::string trimmed(const std::string& text) {
-  const size_t first = text.find_first_not_of(" \t");
-  if (first == std::string::npos) return "";
-  return text.substr(first, text.find_last_not_of(" \t") - first + 1);
-}
-
-/// The fields of one line, quotes removed ("" inside quotes is one quote); nullopt when a quote is not closed.
-std::optional<std::vector<std::string>> split_line(const std::string& line) {
-  std::vector<std::string> fields(1);
-  bool quoted = false;
-  for (size_t i = 0; i < line.size(); ++i) {
-    const char c = line[i];
-    if (c == '"' && quoted && i + 1 < line.size() && line[i + 1] == '"') {
-      fields.back() += line[++i];
-    } else if (c == '"') {
-      quoted = !quoted;
-    } else if (c == ',' && !quoted) {
-      fields.emplace_back();
-    } else {
-      fields.back() += c;
-    }
-  }
-  if (quoted) return std::nullopt;
-  for (std::string& field : fields) field = trimmed(field);
-  return fields;
-}
-
-/// The whole of `text` as a number; knows nan and inf.
-std::optional<double> read_number(const std::string& text) {
-  const char* first = text.data() + (text.starts_with('+') ? 1 : 0);
-  const char* last = text.data() + text.size();
-  double value = 0;
-  const auto [end, failure] = std::from_chars(first, last, value);
-  if (end != last || failure == std::errc::invalid_argument) return std::nullopt;
-  // Out of range is an overflow or an underflow; only strtod says which.
-  if (failure == std::errc::result_out_of_range) return std::strtod(text.c_str(), nullptr);
-  return value;
 }
 
 /// Where the three columns stand.
@@ -84,17 +46,6 @@ Columns find_columns(const std::vector<std::string>& header, const std::string& 
     columns.needed = std::max(columns.needed, columns.at[i] + 1);
   }
   return columns;
-}
-
-/// The next line that is not blank, without its line end.
-bool next_line(std::istream& text, std::string& line, int64_t& n) {
-  while (std::getline(text, line)) {
-    ++n;
-    if (line.ends_with('\r')) line.pop_back();
-    if (n == 1 && line.starts_with("\xEF\xBB\xBF")) line.erase(0, 3);
-    if (!trimmed(line).empty()) return true;
-  }
-  return false;
 }
 
 }  // namespace
@@ -164,18 +115,13 @@ RecordedCurves CurveCollector::finish() {
 }
 
 RecordedCurves parse_curves_csv(std::istream& text, const std::string& file) {
-  std::string line;
-  int64_t n = 0;
-  const auto fields_of = [&] {
-    const auto fields = split_line(line);
-    if (!fields) refuse_line(file, n, "a quote is not closed; close it on the same line");
-    return *fields;
-  };
-  if (!next_line(text, line, n)) refuse_line(file, 0, std::string("is empty") + kColumnsCure);
-  const Columns columns = find_columns(fields_of(), file, n);
+  CsvReader reader(text, file);
+  std::vector<std::string> fields;
+  if (!reader.next(fields)) refuse_line(file, 0, std::string("is empty") + kColumnsCure);
+  const Columns columns = find_columns(fields, file, reader.line());
   CurveCollector collector(file);
-  while (next_line(text, line, n)) {
-    const std::vector<std::string> fields = fields_of();
+  while (reader.next(fields)) {
+    const int64_t n = reader.line();
     if (fields.size() < columns.needed) {
       refuse_line(file, n,
                   "has " + std::to_string(fields.size()) + " fields, and the header puts a needed one at place " +
@@ -185,12 +131,12 @@ RecordedCurves parse_curves_csv(std::istream& text, const std::string& file) {
     const std::string& interval_text = fields[columns.at[1]];
     const std::string& value_text = fields[columns.at[2]];
     if (trial.empty()) refuse_line(file, n, "the trial is empty; write its number or name");
-    const std::optional<double> interval = read_number(interval_text);
+    const std::optional<double> interval = read_csv_number(interval_text);
     if (!interval || !(*interval >= 0 && *interval <= kMaxInterval) || *interval != std::floor(*interval)) {
       refuse_line(file, n, "the interval '" + interval_text + "' is no whole number from 0; write 1, 2, 3, ...");
     }
     const std::optional<double> value =
-        value_text.empty() ? std::numeric_limits<double>::quiet_NaN() : read_number(value_text);
+        value_text.empty() ? std::numeric_limits<double>::quiet_NaN() : read_csv_number(value_text);
     if (!value) refuse_line(file, n, "the value '" + value_text + "' is no number; write one, nan or inf");
     collector.add(trial, static_cast<int64_t>(*interval), *value, n);
   }

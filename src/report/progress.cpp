@@ -24,20 +24,6 @@ std::string join(const std::vector<Part>& parts, std::string Part::*text) {
   return line;
 }
 
-/// Columns of UTF-8 text, one a character.
-size_t width_of(const std::string& text) {
-  return static_cast<size_t>(std::count_if(text.begin(), text.end(), [](char c) { return (c & 0xc0) != 0x80; }));
-}
-
-/// The first `width` characters; never half of one.
-std::string cut(const std::string& text, size_t width) {
-  size_t end = 0;
-  for (size_t n = 0; end < text.size(); ++end) {
-    if ((text[end] & 0xc0) != 0x80 && n++ == width) break;
-  }
-  return text.substr(0, end);
-}
-
 std::vector<Part> progress_parts(const IntervalReport& report, const std::string& metric_name) {
   const Progress& p = report.progress;
   const std::string done =
@@ -50,7 +36,7 @@ std::vector<Part> progress_parts(const IntervalReport& report, const std::string
   parts.push_back(same(3, format_count(p.n_stopped) + " stopped"));
   if (p.n_diverged > 0) parts.push_back(same(6, format_count(p.n_diverged) + " diverged"));
   if (p.best.trial >= 0) {
-    const std::string best = metric_name + " " + format_number(p.best.metric);
+    const std::string best = printable(metric_name) + " " + format_number(p.best.metric);
     parts.push_back({0, "best " + best + " (trial " + std::to_string(p.best.trial) + ")", best});
   }
   if (p.elapsed_s > 0 && p.trial_intervals > 0) {

@@ -17,12 +17,6 @@ const char* end_name(SweepEnd end) {
   return "completed";
 }
 
-std::string percent(double share) {
-  char text[16];
-  std::snprintf(text, sizeof text, "%.1f %%", 100 * share);
-  return text;
-}
-
 }  // namespace
 
 nlohmann::ordered_json to_json(const Value& value) { return nlohmann::ordered_json::parse(value.to_json()); }
@@ -38,7 +32,7 @@ nlohmann::ordered_json hyperparameters_json(const SearchSpace& space, const std:
 std::string summary_text(const SweepSummary& summary) {
   const SweepResult& result = summary.result;
   const Progress& p = result.progress;
-  const std::string& metric = summary.spec.objective.primary_metric;
+  const std::string metric = printable(summary.spec.objective.primary_metric);
   std::string out;
   if (result.end == SweepEnd::kTimeout) out += "The sweep reached its timeout; what was trained until then counts.\n";
   if (result.end == SweepEnd::kInterrupted) out += "The sweep was interrupted; what was trained until then counts.\n";
@@ -79,7 +73,7 @@ std::string summary_text(const SweepSummary& summary) {
   if (summary.spec.early_termination.kind == PolicyKind::kPbt) {
     out += "Weights were taken over " + format_times(p.n_exploits) + ".\n";
   } else if (summary.spec.early_termination.kind != PolicyKind::kNone) {
-    out += "Stopping saved " + percent(result.savings()) + " of the training: " + format_count(p.trial_intervals) + " of " +
+    out += "Stopping saved " + format_percent(result.savings()) + " of the training: " + format_count(p.trial_intervals) + " of " +
            format_count(p.trial_intervals_full) + " trial-epochs.\n";
   }
   out += "Time: " + format_duration(p.elapsed_s);
@@ -92,7 +86,10 @@ std::string summary_text(const SweepSummary& summary) {
     out += ", " + format_count(static_cast<int64_t>(static_cast<double>(p.trial_intervals) / p.elapsed_s)) + " trial-epochs/s on " + summary.device;
   }
   out += ". Seed " + std::to_string(summary.seed) + ".\n";
-  if (!summary.output_dir.empty()) out += "Results: " + summary.output_dir + " (report.html, trials.csv, best.json, sweep.db)\n";
+  if (!summary.output_dir.empty()) {
+    out += "Results: " + printable(summary.output_dir) + " (report.html, trials.csv, best.json, sweep.db)
+";
+  }
   return out;
 }
 

@@ -17,6 +17,10 @@ std::string optimism_note(int64_t n_trials);
 /// exploits, their number, where any trial took over weights. Quoted as RFC 4180 has it.
 std::string trials_csv(const SweepRecord& record);
 
+/// Every report: a header `trial,interval,value` and a line each, by trial and interval: what `lockstep simulate` reads.
+/// Values read back to the same bits; those that are not finite are nan, inf and -inf.
+std::string curves_csv(const SweepRecord& record, const Reports& reports);
+
 /// The same as a JSON array of objects, hyperparameters as an object with their types; exploits as an array of interval,
 /// source and hyperparameters from then on.
 nlohmann::ordered_json trials_json(const SweepRecord& record);
@@ -24,6 +28,18 @@ nlohmann::ordered_json trials_json(const SweepRecord& record);
 /// trial, metric, goal, value, interval, test_metric, hyperparameters (of that interval), seed, n_trials and a note; trial
 /// null when no metric was finite. Where any trial took over weights, also exploits, as trials_json has them.
 nlohmann::ordered_json best_json(const SweepRecord& record);
+
+/// Writes trials.csv and curves.csv into `folder`, which is made where it is missing. Throws OutputError.
+void export_csv(const SweepRecord& record, const Reports& reports, const std::string& folder);
+
+/// Writes one JSON file: `sweep` (as best.json, with name, device and times), `trials` (the columns of trials.csv, with
+/// types: number, value, ..., params_NAME, ..., intervals, reason) and `curves` (trial and the values of its intervals,
+/// null where not finite). Throws OutputError.
+void export_json(const SweepRecord& record, const Reports& reports, const std::string& path);
+
+/// What is said of a sweep beside its trials: its name, what `best_json` has but exploits, device, version of Lockstep,
+/// seconds, trial-intervals trained and without a policy.
+nlohmann::ordered_json sweep_json(const SweepRecord& record);
 
 /// {name: value} of a trial.
 nlohmann::ordered_json hyperparameters_json(const SweepRecord& record, const TrialRecord& trial);

@@ -2,6 +2,7 @@
 
 #include <cmath>
 #include <filesystem>
+#include <limits>
 #include <utility>
 
 #include <nlohmann/json.hpp>
@@ -15,12 +16,10 @@ namespace lockstep {
 
 namespace {
 
-constexpr int64_t kStudyId = 1;
 /// Readers never block the writer; a program that writes (Optuna adding a note, say) does, for a moment.
 constexpr int kBusyTimeoutMs = 60'000;
-
-/// Optuna counts rows from 1 and trials from 0.
-int64_t row_id(int64_t trial) { return trial + 1; }
+/// Written as NULL.
+constexpr double kNoMetric = std::numeric_limits<double>::quiet_NaN();
 
 Database& with_tables(Database& database, bool is_resumed) {
   database.set_busy_timeout(kBusyTimeoutMs);
@@ -57,16 +56,7 @@ JournalWriter::JournalWriter(const std::string& path, RunInfo info, bool is_resu
     : info_(std::move(info)),
       is_resumed_(is_resumed),
       database_(path, is_resumed ? Database::Mode::kWrite : Database::Mode::kCreate),
-      insert_trial_(
-          with_tables(database_, is_resumed),
-          "INSERT INTO trials (trial_id, number, study_id, state, datetime_start) VALUES (?, ?, 1, 'RUNNING', ?)"),
-      insert_param_(
-          database_,
-          "INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json) VALUES (?, ?, ?, ?)"),
-      insert_metric_(
-          database_,
-          "INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type) "
-          "VALUES (?, ?, ?, ?)"),
+      tables_(with_tables(database_, is_resumed)),
       insert_event_(
           database_,
           "INSERT INTO lockstep_events (trial_id, interval, decision, value, threshold, reason, \"datetime\") "
@@ -95,39 +85,23 @@ void JournalWriter::write_start(UtcTime time, const SweepSpec& spec, const Confi
   for (const Parameter& parameter : configurations.space().parameters()) {
     distributions_.push_back(optuna_distribution_json(parameter.distribution));
   }
-  if (is_resumed_) return;
+  if (!is_resumed_) insert_sweep(time, spec, configurations.space(), configurations.n_trials());
+}
+
+void JournalWriter::insert_sweep(UtcTime time, const SweepSpec& spec, const SearchSpace& space, int64_t n_trials) {
   const bool maximize = spec.objective.goal == Goal::kMaximize;
   std::string name = spec.display_name.empty() ? std::filesystem::path(spec.file).stem().string() : spec.display_name;
   if (name.empty()) name = "sweep";
 
-  Statement(database_, "INSERT INTO studies VALUES (?, ?)").bind(1, kStudyId).bind(2, name).run();
-  Statement(database_, "INSERT INTO study_directions (direction, study_id, objective) VALUES (?, ?, 0)")
-      .bind(1, std::string(maximize ? "MAXIMIZE" : "MINIMIZE"))
-      .bind(2, kStudyId)
-      .run();
-  Statement(database_,
-            "INSERT INTO study_system_attributes (study_id, \"key\", value_json) VALUES (?, 'study:metric_names', ?)")
-      .bind(1, kStudyId)
-      .bind(2, json_text(nlohmann::ordered_json::array({spec.objective.primary_metric})))
-      .run();
-  Statement(database_,
-            "INSERT INTO study_user_attributes (study_id, \"key\", value_json) VALUES (?, 'lockstep:search_space', ?)")
-      .bind(1, kStudyId)
-      .bind(2, search_space_to_json(configurations.space()))
-      .run();
-  if (!info_.plan.empty()) {
-    Statement(database_,
-              "INSERT INTO study_user_attributes (study_id, \"key\", value_json) VALUES (?, 'lockstep:plan', ?)")
-        .bind(1, kStudyId)
-        .bind(2, info_.plan)
-        .run();
-  }
+  tables_.insert_study(name, spec.objective.goal, spec.objective.primary_metric);
+  tables_.insert_study_attribute("lockstep:search_space", search_space_to_json(space));
+  if (!info_.plan.empty()) tables_.insert_study_attribute("lockstep:plan", info_.plan);
   Statement(
       database_,
       "INSERT INTO lockstep_sweep (study_id, layout_version, lockstep_version, torch_version, device, seed, spec_file, "
       "spec_text, display_name, goal, primary_metric, n_trials, notes_json, datetime_start, processor, "
       "data_fingerprint, n_slots) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)")
-      .bind(1, kStudyId)
+      .bind(1, OptunaTables::kStudyId)
       .bind(2, kLayoutVersion)
       .bind(3, info_.lockstep_version)
       .bind(4, info_.torch_version)
@@ -138,13 +112,40 @@ void JournalWriter::write_start(UtcTime time, const SweepSpec& spec, const Confi
       .bind(9, name)
       .bind(10, std::string(maximize ? "maximize" : "minimize"))
       .bind(11, spec.objective.primary_metric)
-      .bind(12, configurations.n_trials())
+      .bind(12, n_trials)
       .bind(13, json_text(info_.notes))
       .bind(14, utc_text(time))
       .bind(15, info_.processor)
       .bind(16, info_.data_fingerprint)
       .bind(17, info_.n_slots)
       .run();
+}
+
+void JournalWriter::write_imported(UtcTime start, const ImportedSweep& sweep) {
+  SweepSpec spec;  // without a text: there is nothing that could be trained again
+  spec.display_name = sweep.name;
+  spec.objective.goal = sweep.goal;
+  spec.objective.primary_metric = sweep.metric;
+  insert_sweep(start, spec, sweep.space, static_cast<int64_t>(sweep.trials.size()));
+  std::vector<std::string> distributions;
+  for (const Parameter& parameter : sweep.space.parameters()) {
+    distributions.push_back(optuna_distribution_json(parameter.distribution));
+  }
+  for (const ImportedTrial& trial : sweep.trials) {
+    tables_.insert_trial(trial.number, optuna_state(trial.state), trial.start, trial.complete);
+    for (size_t column = 0; column < trial.draws.size(); ++column) {
+      tables_.insert_param(trial.number, sweep.space[static_cast<int64_t>(column)].name, trial.draws[column],
+                           distributions[column]);
+    }
+    for (size_t i = 0; i < trial.reports.size(); ++i) {
+      tables_.insert_report(trial.number, static_cast<int64_t>(i) + 1, trial.reports[i]);
+    }
+    if (trial.value) tables_.insert_value(trial.number, *trial.value);
+    TrialEnd end{trial.number, static_cast<int64_t>(trial.reports.size()), trial.state, 0, 0, trial.reason};
+    end.metric = trial.reports.empty() ? kNoMetric : trial.reports.back();
+    end.threshold = kNoMetric;
+    insert_event(trial.complete.value_or(trial.start), end);
+  }
 }
 
 void JournalWriter::write_resume(UtcTime time, const RecordedPast& past) {
@@ -186,7 +187,7 @@ void JournalWriter::write_resume(UtcTime time, const RecordedPast& past) {
 void JournalWriter::write_interval(UtcTime time, const IntervalReport& report) {
   for (const auto& [trial, draws] : report.proposals) configurations_.replace(trial, draws);
   for (const int64_t trial : report.started) insert_trial(trial);
-  for (const MetricReport& metric : report.metrics) insert_metric(metric);
+  for (const MetricReport& metric : report.metrics) tables_.insert_report(metric.trial, metric.interval, metric.metric);
   for (const TrialExploit& exploit : report.exploits) insert_exploit(time, exploit);
   for (const TrialEnd& end : report.ends) end_trial(time, end);
   update_progress(report.progress);
@@ -194,27 +195,12 @@ void JournalWriter::write_interval(UtcTime time, const IntervalReport& report) {
 }
 
 void JournalWriter::insert_trial(int64_t trial) {
-  insert_trial_.bind(1, row_id(trial)).bind(2, trial).bind(3, utc_text(last_report_)).run();
+  tables_.insert_trial(trial, "RUNNING", last_report_);
   const SearchSpace& space = configurations_.space();
   for (int64_t column = 0; column < space.n_params(); ++column) {
-    insert_param_.bind(1, row_id(trial))
-        .bind(2, space[column].name)
-        .bind(3, configurations_.draw(trial, column))
-        .bind(4, distributions_[static_cast<size_t>(column)])
-        .run();
+    tables_.insert_param(trial, space[column].name, configurations_.draw(trial, column),
+                         distributions_[static_cast<size_t>(column)]);
   }
-}
-
-void JournalWriter::insert_metric(const MetricReport& report) {
-  static const std::string kFinite = "FINITE", kNan = "NAN", kPositive = "INF_POS", kNegative = "INF_NEG";
-  const double metric = report.metric;
-  insert_metric_.bind(1, row_id(report.trial)).bind(2, report.interval);
-  bind_metric(insert_metric_, 3, metric);
-  insert_metric_.bind(4, std::isfinite(metric) ? kFinite
-                         : std::isnan(metric)  ? kNan
-                         : metric > 0          ? kPositive
-                                               : kNegative);
-  insert_metric_.run();
 }
 
 void JournalWriter::insert_exploit(UtcTime time, const TrialExploit& exploit) {
@@ -238,6 +224,13 @@ void JournalWriter::end_trial(UtcTime time, const TrialEnd& end) {
       .bind(2, utc_text(time))
       .bind(3, row_id(end.trial))
       .run();
+  insert_event(time, end);
+  // A trial that Optuna calls failed must have no value.
+  if (end.state == TrialState::kFinished || end.state == TrialState::kStopped)
+    insert_value_.bind(1, row_id(end.trial)).run();
+}
+
+void JournalWriter::insert_event(UtcTime time, const TrialEnd& end) {
   insert_event_.bind(1, row_id(end.trial)).bind(2, end.interval).bind(3, std::string(state_word(end.state)));
   bind_metric(insert_event_, 4, end.metric);
   if (end.state == TrialState::kStopped) {
@@ -246,9 +239,6 @@ void JournalWriter::end_trial(UtcTime time, const TrialEnd& end) {
     insert_event_.bind_null(5);
   }
   insert_event_.bind(6, end.reason).bind(7, utc_text(time)).run();
-  // A trial that Optuna calls failed must have no value.
-  if (end.state == TrialState::kFinished || end.state == TrialState::kStopped)
-    insert_value_.bind(1, row_id(end.trial)).run();
 }
 
 void JournalWriter::update_progress(const Progress& progress) {

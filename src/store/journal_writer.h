@@ -6,7 +6,9 @@
 
 #include <lockstep/sweep.h>
 
+#include "store/imported_sweep.h"
 #include "store/journal.h"
+#include "store/optuna_tables.h"
 #include "store/sqlite.h"
 #include "store/utc_time.h"
 
@@ -24,6 +26,8 @@ class JournalWriter {
   /// Waits until what was committed has reached the disk.
   void sync();
   void write_start(UtcTime time, const SweepSpec& spec, const Configurations& configurations);
+  /// A sweep that was recorded elsewhere: all of its trials, each over. `write_end` follows.
+  void write_imported(UtcTime start, const ImportedSweep& sweep);
   /// Takes back what the database has beyond `past`, and notes the resume.
   void write_resume(UtcTime time, const RecordedPast& past);
   void write_interval(UtcTime time, const IntervalReport& report);
@@ -33,8 +37,9 @@ class JournalWriter {
   void finish();
 
  private:
+  void insert_sweep(UtcTime time, const SweepSpec& spec, const SearchSpace& space, int64_t n_trials);
   void insert_trial(int64_t trial);
-  void insert_metric(const MetricReport& report);
+  void insert_event(UtcTime time, const TrialEnd& end);
   void insert_exploit(UtcTime time, const TrialExploit& exploit);
   void end_trial(UtcTime time, const TrialEnd& end);
   void update_progress(const Progress& progress);
@@ -43,14 +48,12 @@ class JournalWriter {
   const RunInfo info_;
   const bool is_resumed_;
   Database database_;
+  OptunaTables tables_;
   Configurations configurations_;
   std::vector<std::string> distributions_;  ///< Optuna's JSON, a column each
   UtcTime last_report_;                     ///< when the trials that the next report calls started were started
 
   /// Prepared once: a sweep runs each of them thousands of times.
-  Statement insert_trial_;
-  Statement insert_param_;
-  Statement insert_metric_;
   Statement insert_event_;
   Statement insert_exploit_;
   Statement complete_trial_;

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <cmath>
 #include <limits>
 
 #include "store/sqlite.h"
@@ -13,6 +14,13 @@ inline double metric_value(const Statement& query, int value_column, int type_co
   if (type == "INF_NEG") return -std::numeric_limits<double>::infinity();
   if (type == "NAN" || query.is_null(value_column)) return std::numeric_limits<double>::quiet_NaN();
   return query.real(value_column);
+}
+
+/// The word for the kind that `metric` is of.
+inline const char* metric_type(double metric) {
+  if (std::isfinite(metric)) return "FINITE";
+  if (std::isnan(metric)) return "NAN";
+  return metric > 0 ? "INF_POS" : "INF_NEG";
 }
 
 }  // namespace lockstep

@@ -17,9 +17,6 @@ struct OptunaCurves {
   int64_t n_without_curve = 0;  ///< trials that reported no intermediate value: they are left out
 };
 
-/// Whether `path` is a file that starts as SQLite's do.
-bool is_sqlite_file(const std::string& path);
-
 /// Reads the intermediate values of `study`; "" means the only one. Throws DataError that names the file and the cure:
 /// not Optuna's tables, no such study, several of them (their names), no intermediate value, steps with gaps.
 OptunaCurves load_optuna_curves(const std::string& path, const std::string& study = "");

@@ -77,10 +77,79 @@ Json describe(const Distribution& distribution) {
   throw std::logic_error("a kind of distribution that Optuna's form is not known for");
 }
 
+bool is_normal(DistributionKind kind) {
+  return kind == DistributionKind::kNormal || kind == DistributionKind::kQNormal ||
+         kind == DistributionKind::kLogNormal || kind == DistributionKind::kQLogNormal;
+}
+
+std::string text(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace); }
+
+Value scalar(const Json& json) {
+  if (json.is_null()) return "None";  // as Python writes it
+  if (json.is_boolean()) return json.get<bool>();
+  if (json.is_number_integer()) return json.get<int64_t>();
+  if (json.is_number()) return json.get<double>();
+  return json.get<std::string>();
+}
+
+/// Whether our quantised draws, multiples of `step`, are the same values.
+bool is_lattice(double low, double step) {
+  const double multiple = low / step;
+  return std::abs(multiple - std::nearbyint(multiple)) <= 1e-9 * std::max(1.0, std::abs(multiple));
+}
+
+Distribution float_range(double low, double high, double step, bool log) {
+  if (log) return log_uniform_values(low, high);
+  if (step > 0 && is_lattice(low, step)) return quniform(low, high, step);
+  return uniform(low, high);
+}
+
+Distribution from_optuna(const Json& json) {
+  const auto name = json.at("name").get<std::string>();
+  const Json& attributes = json.at("attributes");
+  if (name == "CategoricalDistribution") {
+    std::vector<Value> values;
+    for (const Json& each : attributes.at("choices")) values.push_back(scalar(each));
+    return choice(std::move(values));
+  }
+  const auto real = [&](const char* key) { return attributes.at(key).get<double>(); };
+  // IntUniformDistribution, IntLogUniformDistribution, UniformDistribution, LogUniformDistribution and
+  // DiscreteUniformDistribution are of Optuna 2, whose studies later ones still hold.
+  const bool log = name.find("Log") != std::string::npos || attributes.value("log", false);
+  if (name.starts_with("Int")) {
+    const auto low = attributes.at("low").get<int64_t>();
+    const auto high = attributes.at("high").get<int64_t>();
+    if (log) return log_int_range(low, high);
+    const auto step = attributes.value("step", int64_t{1});
+    return int_range(low, high, step);
+  }
+  double step = 0;
+  for (const char* key : {"step", "q"}) {
+    if (attributes.contains(key) && attributes.at(key).is_number()) step = real(key);
+  }
+  return float_range(real("low"), real("high"), step, log);
+}
+
 }  // namespace
 
-std::string optuna_distribution_json(const Distribution& distribution) {
-  return describe(distribution).dump(-1, ' ', false, Json::error_handler_t::replace);
+std::string optuna_distribution_json(const Distribution& distribution) { return text(describe(distribution)); }
+
+std::string optuna_distribution_json(const Distribution& distribution, const DrawRange& drawn) {
+  Json json = describe(distribution);
+  if (json["name"] != "FloatDistribution") return text(json);
+  Json& attributes = json["attributes"];
+  const bool log = attributes["log"].get<bool>();
+  if (is_normal(distribution.spec.kind)) return text(float_distribution(drawn.low, drawn.high, log));
+  return text(float_distribution(std::min(drawn.low, attributes["low"].get<double>()),
+                                 std::max(drawn.high, attributes["high"].get<double>()), log));
+}
+
+std::optional<Distribution> distribution_from_optuna(const std::string& json) {
+  try {
+    return from_optuna(Json::parse(json));
+  } catch (const std::exception&) {
+    return std::nullopt;
+  }
 }
 
 }  // namespace lockstep

@@ -11,6 +11,7 @@ namespace lockstep {
 inline constexpr char kDatabaseFile[] = "sweep.db";
 inline constexpr char kCheckpointFile[] = "checkpoint.bin";
 inline constexpr char kTrialsFile[] = "trials.csv";
+inline constexpr char kCurvesFile[] = "curves.csv";  ///< of `lockstep export` alone
 inline constexpr char kBestFile[] = "best.json";
 inline constexpr char kReportFile[] = "report.html";
 /// Made by whoever wants the sweep that is trained in its folder to end as after Ctrl-C (`lockstep serve`).

@@ -151,6 +151,20 @@ void read_metrics(Database& database, const std::map<int64_t, size_t>& index, Sw
   }
 }
 
+/// An imported trial's value is what its record says, which need not be its best report.
+void read_values(Database& database, const std::map<int64_t, size_t>& index, SweepRecord& record) {
+  Statement query(database,
+                  "SELECT trial_id, value, (SELECT min(step) FROM trial_intermediate_values AS reports "
+                  "WHERE reports.trial_id = trial_values.trial_id AND intermediate_value = value) FROM trial_values");
+  while (query.step()) {
+    const auto found = index.find(query.integer(0));
+    if (found == index.end() || query.is_null(1)) continue;
+    TrialRecord& trial = record.trials[found->second];
+    trial.value = query.real(1);
+    trial.best_interval = query.is_null(2) ? trial.n_intervals : query.integer(2);
+  }
+}
+
 /// The layout's version must be at least kExploitsVersion.
 void read_exploits(Database& database, const std::map<int64_t, size_t>& index, SweepRecord& record) {
   Statement query(database,
@@ -221,11 +235,11 @@ double SweepRecord::savings() const {
   return 1 - static_cast<double>(trial_intervals) / static_cast<double>(trial_intervals_full);
 }
 
-std::map<int64_t, std::vector<double>> load_reports(const std::string& directory) {
+Reports load_reports(const std::string& directory) {
   Database database(find_database(directory), Database::Mode::kRead);
   database.set_busy_timeout(kBusyTimeoutMs);
   check_is_ours(database);
-  std::map<int64_t, std::vector<double>> reports;
+  Reports reports;
   Statement query(database,
                   "SELECT trial_id - 1, step, intermediate_value, intermediate_value_type "
                   "FROM trial_intermediate_values ORDER BY trial_id, step");
@@ -252,6 +266,7 @@ SweepRecord load_results(const std::string& directory) {
   const std::map<int64_t, size_t> index = read_trials(database, record);
   read_hyperparameters(database, index, record);
   read_metrics(database, index, record);
+  if (record.is_imported()) read_values(database, index, record);
   if (layout_version >= kExploitsVersion) read_exploits(database, index, record);
   choose_hyperparameters(record);
   database.execute("COMMIT");

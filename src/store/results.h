@@ -29,8 +29,10 @@ struct TrialRecord {
   UtcTime start;
   std::optional<UtcTime> complete;
   int64_t n_intervals = 0;             ///< reported
-  std::optional<double> value;         ///< best metric of any interval; none when every report was not finite
-  int64_t best_interval = 0;           ///< the first that reported `value`
+  /// Best metric of any interval; none when every report was not finite. Of an imported trial what its record calls its
+  /// value, where it has one.
+  std::optional<double> value;
+  int64_t best_interval = 0;           ///< the first that reported `value`; where none did, the last
   std::string reason;                  ///< why it ended; "" while it has not
   /// In the search space's order. Where the trial has taken over weights, those of `best_interval`; without a value those
   /// that it began with.
@@ -79,6 +81,8 @@ struct SweepRecord {
   std::optional<double> test_value;  ///< of the best trial
   std::vector<TrialRecord> trials;   ///< by number
 
+  /// Whether another program recorded it, so that nothing of it can be trained here.
+  bool is_imported() const { return spec_text.empty(); }
   /// Trials with a value, the best first; ties by number. At most `n`.
   std::vector<const TrialRecord*> ranking(size_t n) const;
   /// The first of the ranking, or nullptr.
@@ -94,8 +98,10 @@ struct SweepRecord {
 /// folder, no sweep.db in it, or it is not Lockstep's.
 SweepRecord load_results(const std::string& directory);
 
-/// Every report of every trial that was started, as it was made: [interval - 1] by the trial's number. Throws as
-/// `load_results` does.
-std::map<int64_t, std::vector<double>> load_reports(const std::string& directory);
+/// Reports of the primary metric as they were made, finite or not: [interval - 1] by the trial's number.
+using Reports = std::map<int64_t, std::vector<double>>;
+
+/// Every report of every trial that was started. Throws as `load_results` does.
+Reports load_reports(const std::string& directory);
 
 }  // namespace lockstep

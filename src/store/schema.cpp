@@ -145,6 +145,12 @@ CREATE TABLE lockstep_exploits (
 
 }  // namespace
 
+void create_optuna_tables(Database& database) {
+  database.execute("BEGIN");
+  database.execute(kOptunaTables);
+  database.execute("COMMIT");
+}
+
 void create_tables(Database& database) {
   database.execute("BEGIN");
   database.execute(kOptunaTables);

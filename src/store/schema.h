@@ -11,8 +11,9 @@ inline constexpr int64_t kExploitsVersion = 2;
 /// The first that says what a resume needs: `processor`, `data_fingerprint`, `n_slots`, and `lockstep_resumes`.
 inline constexpr int64_t kResumeVersion = 3;
 
-/// Creates the tables in an empty database: Optuna's (schema 12, so Optuna 4 and 5 and optuna-dashboard open the file)
-/// and our own, prefixed `lockstep_`. `docs/results.md` describes them.
+/// Creates Optuna's tables in an empty database: schema 12, so Optuna 4 and 5 and optuna-dashboard open the file.
+void create_optuna_tables(Database& database);
+/// Creates these and our own, prefixed `lockstep_`. `docs/results.md` describes them.
 void create_tables(Database& database);
 
 }  // namespace lockstep

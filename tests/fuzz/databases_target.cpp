@@ -1,5 +1,5 @@
 // Damaged SQLite files where Optuna's tables are expected: refused by a lockstep::Error, or curves that a policy plays
-// to.
+// to, and trials.
 
 #include <cstdint>
 #include <cstdio>
@@ -11,6 +11,7 @@
 
 #include "fuzz/policy_run.h"
 #include "store/optuna_curves.h"
+#include "store/optuna_import.h"
 
 namespace {
 
@@ -40,6 +41,15 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     EarlyTermination policy;
     policy.kind = PolicyKind::kMedianStopping;
     fuzz::simulate(optuna.curves, optuna.goal.value_or(Goal::kMinimize), policy);
+  } catch (const Error&) {
+  }
+  try {
+    const ImportedSweep sweep = import_optuna_study(database_path(), size % 2 == 0 ? "" : "study");
+    for (const ImportedTrial& trial : sweep.trials) {
+      for (size_t column = 0; column < trial.draws.size(); ++column) {
+        sweep.space[static_cast<int64_t>(column)].distribution.decode(trial.draws[column]);
+      }
+    }
   } catch (const Error&) {
   }
   return 0;

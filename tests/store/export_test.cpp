@@ -89,6 +89,35 @@ TEST(BestJson, WithoutAFiniteMetricSaysSo) {
   EXPECT_EQ(json["note"], "no trial reported a finite metric");
 }
 
+TEST(CurvesCsv, HasALineAReport) {
+  const Reports reports = {{0, {0.1, kNan, -kInfinity}}, {7, {1}}};
+  EXPECT_EQ(curves_csv(two_trials(), reports), "trial,interval,value\n0,1,0.1\n0,2,nan\n0,3,-inf\n")
+      << "trial 7 is none of the record's";
+}
+
+TEST(ExportCsv, MakesItsFolder) {
+  const TemporaryFolder folder;
+  export_csv(two_trials(), {{1, {0.25}}}, folder / "deep/er");
+  EXPECT_EQ(read_text(folder / "deep/er/trials.csv"), trials_csv(two_trials()));
+  EXPECT_EQ(read_text(folder / "deep/er/curves.csv"), "trial,interval,value\n1,1,0.25\n");
+}
+
+TEST(ExportJson, HoldsSweepTrialsAndCurves) {
+  const TemporaryFolder folder;
+  SweepRecord record = two_trials();
+  record.search_space = SearchSpace().add("lr\"<script>\n", uniform(0, 1)).add("act", choice({"relu", Value::List{1}}));
+  record.trials[1].hyperparameters[1] = Value::List{1};
+  export_json(record, {{0, {0.1, kNan}}}, folder / "sweep.json");
+  const Json json = Json::parse(read_text(folder / "sweep.json"));
+  EXPECT_EQ(json["sweep"]["metric"], "accuracy");
+  EXPECT_EQ(json["sweep"]["value"], 0.1);
+  ASSERT_EQ(json["trials"].size(), 2u);
+  EXPECT_EQ(json["trials"][0]["state"], "PRUNED");
+  EXPECT_EQ(json["trials"][0]["params_lr\"<script>\n"], 0.5);
+  EXPECT_EQ(json["trials"][1]["params_act"], Json::array({1}));
+  EXPECT_EQ(json["curves"], Json::parse(R"([{"trial": 0, "values": [0.1, null]}])"));
+}
+
 TEST(JsonText, ReplacesBytesThatAreNotUtf8) { EXPECT_EQ(json_text(Json("a\xff"), -1), "\"a\xef\xbf\xbd\""); }
 
 TEST(ExportResults, WritesBothFilesBesideTheDatabase) {

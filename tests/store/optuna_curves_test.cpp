@@ -9,6 +9,7 @@
 #include <lockstep/error.h>
 
 #include "core/message.h"
+#include "store/optuna_study.h"
 #include "store/recorded_sweep.h"
 #include "store/sqlite.h"
 #include "store/temporary_folder.h"
