@@ -15,6 +15,8 @@ void add_run(CLI::App& app);
 void add_resume(CLI::App& app);
 void add_replay(CLI::App& app);
 void add_export_model(CLI::App& app);
+void add_compare(CLI::App& app);
+void add_plot(CLI::App& app);
 void add_export(CLI::App& app);
 void add_import(CLI::App& app);
 void add_validate(CLI::App& app);

@@ -77,6 +77,7 @@ int run(int argc, char** argv) {
       "  lockstep best results\n"
       "  lockstep trials results --format csv > trials.csv\n"
       "  lockstep report results\n"
+      "  lockstep plot results\n"
       "  lockstep export results --to optuna.db\n"
       "  lockstep sample sweep.yml -n 1000 > configurations.csv\n"
       "  lockstep optimize --space space.yml --command './train --lr {lr}' --q 4 --rounds 20\n"
@@ -89,6 +90,8 @@ int run(int argc, char** argv) {
   add_resume(app);
   add_replay(app);
   add_export_model(app);
+  add_compare(app);
+  add_plot(app);
   add_export(app);
   add_import(app);
   add_validate(app);

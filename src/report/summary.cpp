@@ -87,8 +87,7 @@ std::string summary_text(const SweepSummary& summary) {
   }
   out += ". Seed " + std::to_string(summary.seed) + ".\n";
   if (!summary.output_dir.empty()) {
-    out += "Results: " + printable(summary.output_dir) + " (report.html, trials.csv, best.json, sweep.db)
-";
+    out += "Results: " + printable(summary.output_dir) + " (report.html, trials.csv, best.json, sweep.db)\n";
   }
   return out;
 }
