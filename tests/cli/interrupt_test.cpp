@@ -80,6 +80,18 @@ TEST_F(CliInterrupt, SecondSignalEndsAtOnce) {
   EXPECT_EQ(trials[0]["state"], "RUNNING");
 }
 
+TEST_F(CliInterrupt, AFileNamedStopEndsItAsCtrlCDoes) {
+  std::filesystem::create_directory(dir_ / "out");
+  write("out/stop", "");  // one of before means nothing
+  const pid_t pid = start_long_sweep();
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "out/stop"));
+  write("out/stop", "");
+  EXPECT_EQ(wait_for(pid), 130);
+  EXPECT_EQ(nlohmann::json::parse(read("stdout.txt"))["end"], "interrupted");
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "out/stop"));
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "out/report.html"));
+}
+
 TEST_F(CliInterrupt, KilledSweepCanBeRead) {
   const pid_t pid = start_long_sweep();
   std::this_thread::sleep_for(std::chrono::milliseconds(200));  // for the journal's thread to commit something
@@ -88,6 +100,8 @@ TEST_F(CliInterrupt, KilledSweepCanBeRead) {
   const Ran ran = run("trials out --format json");
   EXPECT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_EQ(nlohmann::json::parse(ran.out).size(), 12u);
+  EXPECT_EQ(run("report out").exit_code, 0);
+  EXPECT_NE(read("out/report.html").find("\"state\":\"running\""), std::string::npos);
 }
 
 }  // namespace

@@ -210,12 +210,29 @@ TEST_F(CliRun, InfoSaysWhatIsThere) {
 }
 
 TEST_F(CliRun, HelpOfEveryCommand) {
-  for (const char* command : {"", "run ", "validate ", "best ", "trials ", "info "}) {
+  for (const char* command : {"", "run ", "validate ", "best ", "trials ", "report ", "serve ", "info "}) {
     const Ran ran = run(std::string(command) + "--help");
     EXPECT_EQ(ran.exit_code, 0);
     EXPECT_NE(ran.out.find("Usage"), std::string::npos) << ran.out;
   }
   EXPECT_EQ(run("--version").out.rfind("lockstep ", 0), 0u);
+}
+
+TEST_F(CliRun, WritesAReportAndDoesNotFailWithoutOne) {
+  std::filesystem::create_directories(dir_ / "out/report.html/in-the-way");
+  const Ran ran = run("run sweep.yml --quiet --output out");
+  EXPECT_EQ(ran.exit_code, 0);
+  EXPECT_EQ(ran.err.rfind("lockstep: warning: no report was written: ", 0), 0u) << ran.err;
+  std::filesystem::remove_all(dir_ / "out/report.html");
+  const Ran report = run("report out");
+  EXPECT_EQ(report.exit_code, 0) << report.err;
+  EXPECT_EQ(report.out, "out/report.html\n");
+  EXPECT_EQ(read("out/report.html").rfind("<!DOCTYPE html>", 0), 0u);
+  EXPECT_EQ(run("report out -o elsewhere.html").out, "elsewhere.html\n");
+  EXPECT_EQ(read("elsewhere.html"), read("out/report.html"));
+  EXPECT_EQ(run("report nowhere").exit_code, 5);
+  EXPECT_EQ(run("report out -o nowhere/report.html").exit_code, 5);
+  EXPECT_EQ(run("serve sweep.yml").exit_code, 5);
 }
 
 TEST_F(CliRun, ReaderThatGoesAwayIsNoFailure) {
