@@ -62,10 +62,11 @@ struct Scale {
   bool is_log = false;
 
   double place(double value) const {
-    if (!(high > low)) return 0.5;
+    // Halves: the difference of two huge values overflows.
+    const double span = high / 2 - low / 2;
+    if (!(span > 0)) return 0.5;
     if (is_log) return (std::log(value) - std::log(low)) / (std::log(high) - std::log(low));
-    // Halves first: the difference of two huge values overflows.
-    return (value / 2 - low / 2) / (high / 2 - low / 2);
+    return (value / 2 - low / 2) / span;
   }
   double value(double place) const {
     if (is_log) return std::exp(std::log(low) + place * (std::log(high) - std::log(low)));
