@@ -1,8 +1,8 @@
 // Runs a sweep with the sampler of its file, or with one that another program has, and prints how the best metric grew.
 //
 // Another program is asked and told over its standard input and output, a JSON document a line:
-//   {"parameters": {NAME: Optuna's distribution}, "maximize": BOOL, "seed": N}     first
-//   {"ask": N}                          answered by [[draw, ...], ...], in the parameters' order
+//   {"parameters": {NAME: Optuna's distribution}, "names": [NAME, ...], "maximize": BOOL, "seed": N}     first
+//   {"ask": N}                          answered by [[draw, ...], ...], in the order of the names
 //   {"tell": TRIAL, "state": "COMPLETE" | "PRUNED" | "FAIL", "reports": [metric, ...]}, trials numbered as they were asked
 #include <sys/wait.h>
 #include <unistd.h>

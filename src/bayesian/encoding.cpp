@@ -6,6 +6,8 @@
 
 #include <ATen/native/Math.h>
 
+#include "core/distribution_kinds.h"
+
 namespace lockstep {
 namespace {
 
@@ -15,11 +17,6 @@ using enum DistributionKind;
 const double kChosen = std::sqrt(0.5);
 /// Probabilities nearer to 0 and 1 are taken for these, where a normal distribution's quantiles are still finite.
 constexpr double kSmallestProbability = 1e-9;
-
-bool is_log(DistributionKind kind) {
-  return kind == kLogUniform || kind == kQLogUniform || kind == kLogNormal || kind == kQLogNormal || kind == kLogInt ||
-         kind == kLogUniformValues;
-}
 
 bool is_normal(DistributionKind kind) {
   return kind == kNormal || kind == kQNormal || kind == kLogNormal || kind == kQLogNormal;
@@ -67,7 +64,7 @@ double Encoding::position(int64_t param, double draw) const {
     return (static_cast<double>(value_of(param, draw)) + 0.5) / static_cast<double>(of.count);
   }
   // A quantised value may be 0, whose logarithm is not finite.
-  const double x = is_log(of.kind) ? std::log(std::max(draw, std::numeric_limits<double>::min())) : draw;
+  const double x = is_logarithmic(of.kind) ? std::log(std::max(draw, std::numeric_limits<double>::min())) : draw;
   if (is_normal(of.kind)) {
     const double p = 0.5 * std::erfc(-(x - of.a) / of.b * std::sqrt(0.5));
     return std::clamp(p, kSmallestProbability, 1 - kSmallestProbability);
@@ -90,7 +87,7 @@ double Encoding::draw_at(int64_t param, double position) const {
     const auto [low, high] = ends(of);
     x = std::clamp(low + (high - low) * u, low, high);
   }
-  if (is_log(of.kind)) x = std::exp(x);
+  if (is_logarithmic(of.kind)) x = std::exp(x);
   if (of.kind == kLogInt) return std::clamp(std::rint(x), of.a, of.b);
   if (of.kind == kLogUniformValues) return std::clamp(x, of.a, of.b);
   const bool quantised = of.kind == kQUniform || of.kind == kQLogUniform || of.kind == kQNormal || of.kind == kQLogNormal;

@@ -31,7 +31,7 @@ Tensor thinned_rows(const Tensor& points, const Tensor& y, int64_t most, uint64_
   const Tensor some = others.index_select(
       0, torch::randperm(others.size(0), generator, torch::kLong).narrow(0, 0, std::min(kSpreadFrom, others.size(0))));
   const Tensor candidates = points.index_select(0, some).contiguous();
-  // From those that are taken on: far from the leaders first.
+  // The first is the farthest from the best one.
   Tensor distance = (candidates - leaders.narrow(0, 0, 1)).square().sum(1);
   for (int64_t left = most - taken.sum().item<int64_t>(); left > 0; --left) {
     const int64_t farthest = distance.argmax().item<int64_t>();

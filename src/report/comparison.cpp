@@ -19,17 +19,6 @@ constexpr TrialState kStates[] = {TrialState::kFinished, TrialState::kStopped, T
 
 const char* goal_word(Goal goal) { return goal == Goal::kMaximize ? "maximize" : "minimize"; }
 
-const char* end_word(RecordedEnd end) {
-  switch (end) {
-    case RecordedEnd::kCompleted: return "completed";
-    case RecordedEnd::kTimeout: return "timeout";
-    case RecordedEnd::kInterrupted: return "interrupted";
-    case RecordedEnd::kFailed: return "failed";
-    case RecordedEnd::kNone: break;
-  }
-  return "running, or killed";
-}
-
 /// "0.97", or "" without one.
 std::string number_or_nothing(const std::optional<double>& value) { return value ? format_number(*value) : ""; }
 
@@ -67,7 +56,9 @@ std::vector<RowKind> row_kinds() {
                      const auto seconds = seconds_to_best(record);
                      return seconds ? format_duration(*seconds) : "";
                    }});
-  kinds.push_back({"end", [](const SweepRecord& record) { return std::string(end_word(record.end)); }});
+  kinds.push_back({"end", [](const SweepRecord& record) {
+    return std::string(record.end == RecordedEnd::kNone ? "running, or killed" : end_word(record.end));
+  }});
   kinds.push_back({"device", [](const SweepRecord& record) { return record.device; }});
   kinds.push_back({"seed", [](const SweepRecord& record) {
                      const bool is_unknown = record.is_imported() && record.seed == 0;

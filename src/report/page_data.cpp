@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 
+#include "core/distribution_kinds.h"
 #include "report/importance.h"
 #include "store/export.h"
 #include "store/trial_state.h"
@@ -16,29 +17,6 @@ using Json = nlohmann::ordered_json;
 namespace {
 
 constexpr int64_t kPageFormat = 1;
-
-const char* end_word(RecordedEnd end) {
-  switch (end) {
-    case RecordedEnd::kCompleted: return "completed";
-    case RecordedEnd::kTimeout: return "timeout";
-    case RecordedEnd::kInterrupted: return "interrupted";
-    case RecordedEnd::kFailed: return "failed";
-    case RecordedEnd::kNone: break;
-  }
-  return "running";
-}
-
-bool is_logarithmic(DistributionKind kind) {
-  switch (kind) {
-    case DistributionKind::kLogUniform:
-    case DistributionKind::kQLogUniform:
-    case DistributionKind::kLogNormal:
-    case DistributionKind::kQLogNormal:
-    case DistributionKind::kLogInt:
-    case DistributionKind::kLogUniformValues: return true;
-    default: return false;
-  }
-}
 
 Json parameters_json(const SearchSpace& space) {
   Json out = Json::array();

@@ -193,6 +193,17 @@ void choose_hyperparameters(SweepRecord& record) {
 
 }  // namespace
 
+const char* end_word(RecordedEnd end) {
+  switch (end) {
+    case RecordedEnd::kCompleted: return "completed";
+    case RecordedEnd::kTimeout: return "timeout";
+    case RecordedEnd::kInterrupted: return "interrupted";
+    case RecordedEnd::kFailed: return "failed";
+    case RecordedEnd::kNone: break;
+  }
+  return "running";
+}
+
 int64_t TrialRecord::n_exploits_before_best() const {
   return std::count_if(exploits.begin(), exploits.end(),
                        [this](const ExploitRecord& exploit) { return exploit.interval < best_interval; });

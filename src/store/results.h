@@ -52,6 +52,9 @@ enum class RecordedEnd {
   kFailed,
 };
 
+/// "completed", "timeout", "interrupted" or "failed"; "running" where the results do not say how the sweep ended.
+const char* end_word(RecordedEnd end);
+
 /// A sweep's results, read from its folder.
 struct SweepRecord {
   std::string directory;
