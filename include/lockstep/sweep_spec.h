@@ -110,7 +110,26 @@ struct Setting {
   SourceLocation where;
 };
 
-/// A sweep as its file describes it: Azure ML's CLI v2 sweep-job schema, with `trial:` naming a built-in task.
+/// How a trial whose program was cut short is told to go on.
+enum class ResumeBy {
+  kRestart,      ///< it is not: it begins anew, and what it reported before does not count
+  kEnvironment,  ///< LOCKSTEP_RESUME_FROM names its folder of outputs
+  kArgument,     ///< so does the argument `--resume-from PATH`, put behind the command
+};
+
+/// A program whose runs are the trials: a sweep file's `trial.command` and what belongs to it.
+struct CommandSpec {
+  std::string command;  ///< for /bin/sh, with expressions: ${{search_space.lr}}, ${{inputs.data}}, ${{outputs.model}}
+  std::string code;     ///< absolute path of the folder that every trial gets a copy of to run in; "": an empty one
+  std::map<std::string, std::string> environment;  ///< variables
+  std::map<std::string, std::string> inputs;       ///< a literal's text, or an absolute path
+  std::vector<std::string> outputs;                ///< names, beside "default"; a folder each in every trial's outputs
+  double grace_s = 10;  ///< from SIGTERM to SIGKILL, for a trial that is stopped
+  ResumeBy resume = ResumeBy::kRestart;
+  SourceLocation where;  ///< of the command
+};
+
+/// A sweep as its file describes it: Azure ML's CLI v2 sweep-job schema, with `trial:` naming a built-in task or a program.
 struct SweepSpec {
   std::string file;  ///< for messages; may be empty
   std::string display_name;
@@ -119,7 +138,10 @@ struct SweepSpec {
   Objective objective;
   Limits limits;
   EarlyTermination early_termination;
-  std::map<std::string, Setting> trial;  ///< `model`, `dataset`, `epochs`, ...
+  std::map<std::string, Setting> trial;  ///< `model`, `dataset`, `epochs`, ...; empty for a program
+  std::optional<CommandSpec> command;    ///< the trials are runs of a program
+  /// What stands in the file and does not apply here, such as `compute`: a sentence each, for the user to be told once.
+  std::vector<std::string> ignored;
   /// The file's text with the overrides applied, as YAML: what the journal keeps.
   std::string text;
 };
