@@ -17,6 +17,7 @@ enum class TrialState : uint8_t {
   kFinished,  ///< trained to its end
   kDiverged,  ///< reported a metric that is not finite
   kAborted,   ///< running when a limit or Ctrl-C ended it
+  kFailed,    ///< its program ended with an error
 };
 
 /// The metric history of a sweep, in the context's device memory. A *score* is the metric turned so that higher is better

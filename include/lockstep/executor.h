@@ -9,6 +9,8 @@
 #include <string>
 #include <vector>
 
+#include <lockstep/decision.h>
+
 namespace lockstep {
 
 /// A trial, by id, and the slot that it has been given.
@@ -30,6 +32,25 @@ struct TrialConfiguration {
   std::vector<double> draws;  ///< [n_params]
 };
 
+/// A trial's report of the primary metric.
+struct TrialReport {
+  int64_t trial = 0;
+  double metric = 0;
+};
+
+/// The end of a trial that came by itself, as programs end.
+struct TrialExit {
+  int64_t trial = 0;
+  TrialState state = TrialState::kFinished;  ///< kFinished, kFailed or kAborted
+  std::string reason;                        ///< in words, with the state first: "failed: exit code 1"
+};
+
+/// What trials that report when they please have come to. No trial is there twice.
+struct Arrivals {
+  std::vector<TrialReport> reports;  ///< by ascending trial
+  std::vector<TrialExit> exits;      ///< by ascending trial
+};
+
 /// Takes the next bytes of what is saved, and gives those of what is restored. Throws OutputError when it cannot.
 using ByteSink = std::function<void(const void* data, size_t size_bytes)>;
 using ByteSource = std::function<void(void* data, size_t size_bytes)>;
@@ -47,8 +68,16 @@ class Executor {
   virtual int64_t cohort(int64_t /*trial*/) const { return 0; }
   /// Whether some trial reads this hyperparameter as a C++ value, so that it is fixed for a trial's life.
   virtual bool structural(int64_t /*param*/) const { return false; }
-  /// Intervals that `trial` trains for if nothing stops it; at least 1.
+  /// Intervals that `trial` trains for if nothing stops it; at least 1. Not asked of trials that report when they please.
   virtual int64_t n_intervals(int64_t trial) const = 0;
+
+  /// Whether trials report when they please, and end by themselves, as programs do: then `await` is called instead of
+  /// `train_interval`, and trials are never saved or restored: one that goes on after a resume is started again.
+  virtual bool is_asynchronous() const { return false; }
+  /// Waits until a trial that was started and not retired has something to say, at most `wait_s` seconds, and gives what
+  /// has come since the last call: of a trial its next report, or its end. A trial whose report it gives is not to go on
+  /// before the next call, by which it was retired if it is to end. One that ended is gone; it is not retired.
+  virtual Arrivals await(double wait_s);
 
   /// Gives trials that have not started other configurations than the executor was made with: they were chosen while the
   /// sweep runs. `cohort` and `n_intervals` of these trials may change. Throws TaskError when it cannot.

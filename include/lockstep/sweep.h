@@ -60,12 +60,15 @@ struct Progress {
   int64_t n_finished = 0;
   int64_t n_diverged = 0;
   int64_t n_aborted = 0;
+  int64_t n_failed = 0;
   int64_t n_exploits = 0;           ///< times that a trial took over another's weights
   int64_t trial_intervals = 0;      ///< trained so far
   /// What the started trials train without a policy: all of a trial's intervals, but only those trained of one that
-  /// diverged or was aborted, as no policy ended it.
+  /// diverged, failed or was aborted, as no policy ended it. Of trials that report when they please nobody knows how often
+  /// the stopped ones would have reported: as often as the one that finished with the most reports is taken.
   int64_t trial_intervals_full = 0;
-  int64_t trial_intervals_left = 0; ///< at most still to train, of running and waiting trials
+  /// At most still to train, of running and waiting trials; 0 where trials report when they please.
+  int64_t trial_intervals_left = 0;
   double elapsed_s = 0;
   double training_s = 0;            ///< of these in the executor: building, training and evaluating trials
   BestTrial best;
@@ -130,6 +133,22 @@ class Proposer : public SweepObserver {
   virtual std::vector<double> propose(int64_t n) = 0;
 };
 
+/// A trial of an earlier sweep that a new one learns from.
+struct EarlierTrial {
+  std::vector<double> draws;    ///< [n_params] its configuration in this sweep's space; empty: it is outside of it, and only its curve counts
+  std::vector<double> reports;  ///< of intervals 1, 2, ...; empty: only its value is known
+  std::optional<double> value;  ///< its best, finite
+  TrialState state = TrialState::kFinished;
+};
+
+/// What a trial had come to when its sweep was cut off.
+struct PastTrial {
+  int64_t trial = 0;
+  std::vector<double> draws;    ///< [n_params] the configuration that it was started with
+  std::vector<double> reports;  ///< of intervals 1, 2, ...
+  std::optional<TrialEnd> end;  ///< none: it goes on
+};
+
 /// What a sweep that goes on has behind it. Its decisions are taken again from what was reported, which takes little time
 /// and gives the state that they led to; only the training is not repeated.
 struct SweepPast {
@@ -140,24 +159,34 @@ struct SweepPast {
   /// The configuration [n_params] that `trial` was started with; asked for where a proposer chooses. Throws as `metric`.
   std::function<std::vector<double>(int64_t trial)> draws;
   ByteSource saved;  ///< what `Executor::save` wrote after the last of these ticks; not read when there is none
+  /// Where trials report when they please, instead of times, metrics, draws and what was saved: the trials that had
+  /// started, by id, and how long it had run. Decisions that hung on who came first are not taken again.
+  std::vector<PastTrial> trials;
+  double elapsed_s = 0;
 };
 
 /// Runs the interval loop: [start -> train -> decide -> retire] until the limits. Trials start by ascending id, as many at
 /// once as `limits.max_concurrent_trials` and the executor's capacity allow. What the executor and the observers throw
 /// passes through. Throws InputError when the policy's settings are wrong, and where a bandit's slack_factor meets a best
-/// metric that is not above 0. The result depends on time only where a timeout or `stop_requested` ended a trial.
+/// metric that is not above 0. The result depends on time only where a timeout or `stop_requested` ended a trial, and where
+/// trials report when they please (`Executor::is_asynchronous`): then an interval of the loop is what came together, a
+/// trial is judged at each of its reports beside all that have come as far, and policies that need trials side by side
+/// (successive halving, Hyperband, population based training) are refused.
 /// @param context device memory for the history and decisions, of `backend`'s kind; synchronised every interval
 /// @param stop_requested set (by a signal handler, say) to end after the running interval; may be null
 /// @param past null: the sweep is new
+/// @param earlier trials whose curves median stopping, bandit, truncation selection and ASHA compare with as well
 SweepResult run_sweep(const SweepSpec& spec, const Configurations& configurations, Executor& executor,
                       const Backend& backend, const Context& context, std::span<SweepObserver* const> observers = {},
-                      const std::atomic<bool>* stop_requested = nullptr, const SweepPast* past = nullptr);
+                      const std::atomic<bool>* stop_requested = nullptr, const SweepPast* past = nullptr,
+                      std::span<const EarlierTrial> earlier = {});
 
 /// The same with configurations that `proposer` chooses, trial by trial as slots fall free. What it chooses is written to
 /// `configurations`, in which the trials that have not started are provisional; the proposer is told like an observer,
 /// before the others. Throws InputError for population based training, which changes configurations on their way.
 SweepResult run_sweep(const SweepSpec& spec, Configurations& configurations, Proposer& proposer, Executor& executor,
                       const Backend& backend, const Context& context, std::span<SweepObserver* const> observers = {},
-                      const std::atomic<bool>* stop_requested = nullptr, const SweepPast* past = nullptr);
+                      const std::atomic<bool>* stop_requested = nullptr, const SweepPast* past = nullptr,
+                      std::span<const EarlierTrial> earlier = {});
 
 }  // namespace lockstep

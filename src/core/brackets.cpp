@@ -25,6 +25,9 @@ int64_t saturating_power(int64_t base, int64_t exponent) {
   return result;
 }
 
+/// Of trials that report when they please nobody knows the last one.
+constexpr size_t kMostRungsNamed = 12;
+
 std::string count_of(int64_t n, const std::string& what) { return std::to_string(n) + " " + what + (n == 1 ? "" : "s"); }
 
 /// "1, 3 and 9".
@@ -140,7 +143,13 @@ void check_population(const EarlyTermination& policy, const SweepSize& size) {
 /// "rungs at intervals 1, 3 and 9; 1 in 3 goes on at each".
 std::string rungs_text(int64_t first, int64_t eta, int64_t n_intervals) {
   std::vector<std::string> rungs;
-  for (int64_t at = first; at < n_intervals; at = saturating_product(at, eta)) rungs.push_back(std::to_string(at));
+  for (int64_t at = first; at < n_intervals; at = saturating_product(at, eta)) {
+    if (rungs.size() == kMostRungsNamed) {
+      rungs.push_back("so on");
+      break;
+    }
+    rungs.push_back(std::to_string(at));
+  }
   return (rungs.size() == 1 ? "a rung at interval " : "rungs at intervals ") + joined(rungs) + "; 1 in " +
          std::to_string(eta) + " goes on" + (rungs.size() == 1 ? "" : " at each");
 }
@@ -190,6 +199,10 @@ SweepSize sweep_size(const SweepSpec& spec, const Configurations& configurations
   size.n_trials = configurations.n_trials();
   size.n_slots = executor.capacity();
   size.n_slots = std::min(size.n_slots, concurrent_limit(spec));
+  if (executor.is_asynchronous()) {
+    size.n_intervals = std::numeric_limits<int32_t>::max();
+    return size;
+  }
   for (int64_t row = 0; row < size.n_trials; ++row) {
     size.n_intervals = std::max(size.n_intervals, executor.n_intervals(configurations.first_trial() + row));
   }

@@ -44,6 +44,22 @@ int64_t longest(const std::vector<int32_t>& n_intervals) {
   return n_intervals.empty() ? 0 : *std::max_element(n_intervals.begin(), n_intervals.end());
 }
 
+/// Room for the reports of trials of which nobody knows how many they will be, at first.
+constexpr int64_t kFirstRoom = 64;
+
+int64_t first_room(const std::vector<int32_t>& n_intervals) {
+  const int64_t n = longest(n_intervals);
+  return n == std::numeric_limits<int32_t>::max() ? kFirstRoom : n;
+}
+
+/// `values` of the sweep's own trials, behind `fill` for each of the earlier ones.
+template <class T>
+std::vector<T> behind_earlier(size_t n_earlier, T fill, const std::vector<T>& values) {
+  std::vector<T> out(n_earlier, fill);
+  out.insert(out.end(), values.begin(), values.end());
+  return out;
+}
+
 template <class T>
 void fill(DeviceBuffer<T>& buffer, const T& value) {
   const std::vector<T> values(buffer.size(), value);
@@ -54,20 +70,23 @@ void fill(DeviceBuffer<T>& buffer, const T& value) {
 
 Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, const EarlyTermination& policy,
                      const Configurations& configurations, const std::vector<int32_t>& n_intervals, int64_t n_slots,
-                     const std::optional<BracketPlan>& brackets, const Population& population)
+                     const std::optional<BracketPlan>& brackets, const Population& population, int64_t n_earlier)
     : backend_(backend),
+      context_(context),
+      n_earlier_(n_earlier),
+      is_open_ended_(longest(n_intervals) == std::numeric_limits<int32_t>::max()),
       arena_(context.allocator ? *context.allocator : backend.allocator(), context.stream),
       pass_context_(context),
       brackets_(brackets),
-      score_(backend, context, matrix_size(kept_by(policy.kind).score, n_intervals.size(), longest(n_intervals))),
-      best_score_(backend, context, matrix_size(kept_by(policy.kind).best_score, n_intervals.size(), longest(n_intervals))),
-      mean_score_(backend, context, matrix_size(kept_by(policy.kind).mean_score, n_intervals.size(), longest(n_intervals))),
-      last_best_(backend, context, n_intervals.size()),
-      last_mean_(backend, context, kept_by(policy.kind).mean_score ? n_intervals.size() : 0),
-      n_reported_(backend, context, n_intervals.size()),
-      state_(backend, context, n_intervals.size()),
-      n_intervals_(backend, context, n_intervals.size()),
-      draws_(backend, context, configurations.draws().size()),
+      score_(backend, context, matrix_size(kept_by(policy.kind).score, static_cast<size_t>(n_earlier) + n_intervals.size(), first_room(n_intervals))),
+      best_score_(backend, context, matrix_size(kept_by(policy.kind).best_score, static_cast<size_t>(n_earlier) + n_intervals.size(), first_room(n_intervals))),
+      mean_score_(backend, context, matrix_size(kept_by(policy.kind).mean_score, static_cast<size_t>(n_earlier) + n_intervals.size(), first_room(n_intervals))),
+      last_best_(backend, context, static_cast<size_t>(n_earlier) + n_intervals.size()),
+      last_mean_(backend, context, kept_by(policy.kind).mean_score ? static_cast<size_t>(n_earlier) + n_intervals.size() : 0),
+      n_reported_(backend, context, static_cast<size_t>(n_earlier) + n_intervals.size()),
+      state_(backend, context, static_cast<size_t>(n_earlier) + n_intervals.size()),
+      n_intervals_(backend, context, static_cast<size_t>(n_earlier) + n_intervals.size()),
+      draws_(backend, context, (static_cast<size_t>(n_earlier) + n_intervals.size()) * static_cast<size_t>(configurations.space().n_params())),
       slot_trial_(backend, context, static_cast<size_t>(n_slots)),
       metrics_(backend, context, static_cast<size_t>(n_slots)),
       slot_draws_(backend, context, static_cast<size_t>(n_slots * configurations.space().n_params())),
@@ -83,16 +102,17 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
       occupied_(static_cast<size_t>(n_slots)),
       is_empty_(static_cast<size_t>(n_slots), 1),
       n_empty_(n_slots),
-      n_at_age_(static_cast<size_t>(longest(n_intervals)) + 2, 0) {
+      n_at_age_(static_cast<size_t>(first_room(n_intervals)) + 2, 0),
+      n_reported_in_slot_(static_cast<size_t>(n_slots), 0) {
   pass_context_.allocator = &arena_;
   options_.goal = goal;
   options_.policy = &policy;
   options_.brackets = brackets_ ? &*brackets_ : nullptr;
 
-  view_.history = {configurations.n_trials(), longest(n_intervals), score_.data(),     best_score_.data(),
-                   mean_score_.data(),        last_best_.data(),    last_mean_.data(), n_reported_.data(),
+  view_.history = {n_earlier + configurations.n_trials(), first_room(n_intervals), score_.data(),     best_score_.data(),
+                   mean_score_.data(),                    last_best_.data(),       last_mean_.data(), n_reported_.data(),
                    state_.data()};
-  view_.first_trial = configurations.first_trial();
+  view_.first_trial = configurations.first_trial() - n_earlier;
   view_.n_intervals = n_intervals_.data();
   view_.n_slots = n_slots;
   view_.slot_trial = slot_trial_.data();
@@ -115,9 +135,11 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
   lockstep::fill(state_, TrialState::kWaiting);
   lockstep::fill(slot_trial_, int64_t{-1});
   lockstep::fill(metrics_, std::numeric_limits<double>::quiet_NaN());
-  lockstep::fill(next_trial_, int64_t{0});
-  n_intervals_.upload(n_intervals.data(), n_intervals.size());
-  draws_.upload(configurations.draws().data(), configurations.draws().size());
+  lockstep::fill(next_trial_, n_earlier);
+  set_n_intervals(n_intervals);
+  const auto n_earlier_draws = static_cast<size_t>(n_earlier * configurations.space().n_params());
+  const std::vector<double> draws = behind_earlier(n_earlier_draws, 0.0, configurations.draws());
+  draws_.upload(draws.data(), draws.size());
   specs_.upload(configurations.space().specs().data(), specs_.size());
   changeable_.upload(population.changeable.data(), population.changeable.size());
   cohort_.upload(population.cohort.data(), population.cohort.size());
@@ -126,18 +148,138 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
 void Decisions::report(std::span<const double> metrics) { metrics_.upload(metrics.data(), metrics.size()); }
 
 void Decisions::set_n_intervals(const std::vector<int32_t>& n_intervals) {
-  n_intervals_.upload(n_intervals.data(), n_intervals.size());
+  const std::vector<int32_t> all = behind_earlier(static_cast<size_t>(n_earlier_), int32_t{0}, n_intervals);
+  n_intervals_.upload(all.data(), all.size());
 }
 
 DecisionLog Decisions::decide(int64_t abort_below) {
   options_.ages = ages_.data();
   options_.n_ages = static_cast<int64_t>(ages_.size());
-  options_.abort_below = abort_below;
+  options_.abort_below = n_earlier_ + abort_below;
   options_.is_queue_empty = n_waiting_ == 0;
   backend_.decide(pass_context_, view_, options_);
   const DecisionLog log = read_log();
   look_ahead(log.events);
   return log;
+}
+
+/// By the pass that records everybody's reports, over slots of its own and under a policy that stops nobody.
+void Decisions::recall(std::span<const KnownTrial> trials) {
+  if (trials.empty()) return;
+  const size_t n = trials.size();
+  size_t n_reports = 0;
+  for (const KnownTrial& known : trials) n_reports = std::max(n_reports, known.reports.size());
+  if (is_open_ended_) make_room(static_cast<int64_t>(n_reports));
+  n_reports = std::min(n_reports, static_cast<size_t>(view_.history.n_intervals));
+
+  DeviceBuffer<int64_t> slot_trial(backend_, context_, n);
+  DeviceBuffer<double> metrics(backend_, context_, n);
+  DeviceBuffer<double> reported(backend_, context_, n);
+  DeviceBuffer<Event> events(backend_, context_, n);
+  SweepView past = view_;
+  past.n_slots = static_cast<int64_t>(n);
+  past.slot_trial = slot_trial.data();
+  past.metrics = metrics.data();
+  past.reported = reported.data();
+  past.events = events.data();
+  const EarlyTermination keep_all;
+  DecideOptions options;
+  options.goal = options_.goal;
+  options.policy = &keep_all;
+  options.is_queue_empty = true;
+  std::vector<int64_t> rows(n);
+  std::vector<double> values(n);
+  for (size_t i = 0; i < n_reports; ++i) {
+    for (size_t slot = 0; slot < n; ++slot) {
+      const bool has_reported = i < trials[slot].reports.size();
+      rows[slot] = has_reported ? n_earlier_ + trials[slot].row : -1;
+      values[slot] = has_reported ? trials[slot].reports[i] : std::numeric_limits<double>::quiet_NaN();
+    }
+    slot_trial.upload(rows.data(), n);
+    metrics.upload(values.data(), n);
+    backend_.decide(context_, past, options);
+  }
+  std::vector<TrialState> states(state_.size());
+  state_.download(states.data(), states.size());
+  for (const KnownTrial& known : trials) states[static_cast<size_t>(n_earlier_ + known.row)] = known.state;
+  state_.upload(states.data(), states.size());
+}
+
+void Decisions::go_on(int64_t n_started, std::span<const Placement> running) {
+  const int64_t next = n_earlier_ + n_started;
+  next_trial_.upload(&next, 1);
+  n_waiting_ -= n_started;
+  std::vector<int64_t> slot_trial(slot_trial_.size(), -1);
+  std::vector<int32_t> n_reported(n_reported_.size());
+  n_reported_.download(n_reported.data(), n_reported.size());
+  for (const auto& [slot, row] : running) {
+    const auto place = static_cast<size_t>(slot);
+    slot_trial[place] = n_earlier_ + row;
+    is_empty_[place] = 0;
+    n_reported_in_slot_[place] = n_reported[static_cast<size_t>(n_earlier_ + row)];
+  }
+  slot_trial_.upload(slot_trial.data(), slot_trial.size());
+}
+
+DecisionLog Decisions::decide_some(std::span<const int64_t> slots, std::span<const double> metrics) {
+  ages_.clear();
+  for (const int64_t slot : slots) ages_.push_back(++n_reported_in_slot_[static_cast<size_t>(slot)]);
+  std::sort(ages_.begin(), ages_.end());
+  ages_.erase(std::unique(ages_.begin(), ages_.end()), ages_.end());
+  if (!ages_.empty()) make_room(ages_.back());
+  std::vector<int64_t> concluded;
+  auto reported = slots.begin();
+  for (int64_t slot = 0; slot < n_slots(); ++slot) {
+    const bool has_reported = reported != slots.end() && *reported == slot;
+    reported += has_reported ? 1 : 0;
+    if (has_reported || (n_waiting_ > 0 && is_empty_[static_cast<size_t>(slot)])) concluded.push_back(slot);
+  }
+  occupied_slots_.upload(concluded.data(), concluded.size());
+  report(metrics);
+  options_.occupied = occupied_slots_.data();
+  options_.n_occupied = static_cast<int64_t>(concluded.size());
+  options_.ages = ages_.data();
+  options_.n_ages = static_cast<int64_t>(ages_.size());
+  options_.is_queue_empty = n_waiting_ == 0;
+  backend_.decide(pass_context_, view_, options_);
+  const DecisionLog log = read_log();
+  for (const Event& event : log.events) {
+    if (event.successor == event.trial) continue;
+    const auto slot = static_cast<size_t>(event.slot);
+    is_empty_[slot] = event.successor < 0 ? 1 : 0;
+    n_reported_in_slot_[slot] = 0;
+    n_waiting_ -= event.successor >= 0 ? 1 : 0;
+  }
+  return log;
+}
+
+void Decisions::end(int64_t slot, int64_t row, TrialState state) {
+  const int64_t nobody = -1;
+  backend_.copy_to_device(context_, slot_trial_.data() + slot, &nobody, sizeof nobody);
+  backend_.copy_to_device(context_, state_.data() + n_earlier_ + row, &state, sizeof state);
+  backend_.synchronize(context_);
+  is_empty_[static_cast<size_t>(slot)] = 1;
+  n_reported_in_slot_[static_cast<size_t>(slot)] = 0;
+}
+
+/// A matrix's rows are intervals, so that what is there stays where it is.
+void Decisions::make_room(int64_t n_intervals) {
+  int64_t room = view_.history.n_intervals;
+  if (n_intervals <= room) return;
+  while (room < n_intervals) room *= 2;
+  const auto grow = [&](DeviceBuffer<double>& matrix, double*& view) {
+    if (matrix.size() == 0) return;
+    std::vector<double> values(matrix.size());
+    matrix.download(values.data(), values.size());
+    DeviceBuffer<double> larger(backend_, context_, matrix_size(true, state_.size(), room));
+    larger.upload(values.data(), values.size());
+    matrix.swap(larger);
+    view = matrix.data();
+  };
+  grow(score_, view_.history.score);
+  grow(best_score_, view_.history.best_score);
+  grow(mean_score_, view_.history.mean_score);
+  view_.history.n_intervals = room;
 }
 
 std::vector<double> Decisions::slot_draws() const {
@@ -151,11 +293,18 @@ DecisionLog Decisions::read_log() {
   n_events_.download(&n_events, 1);
   const auto n = static_cast<size_t>(n_events);
   // The host's own memory is read where it is.
-  if (backend_.kind == DeviceKind::kCpu) return {{reported_.data(), reported_.size()}, {events_.data(), n}};
-  log_metrics_.resize(reported_.size());
-  reported_.download(log_metrics_.data(), log_metrics_.size());
+  const bool is_host = backend_.kind == DeviceKind::kCpu;
+  if (is_host && n_earlier_ == 0) return {{reported_.data(), reported_.size()}, {events_.data(), n}};
   log_events_.resize(n);
   events_.download(log_events_.data(), n);
+  for (Event& event : log_events_) {
+    for (int32_t* row : {&event.trial, &event.source, &event.successor}) {
+      if (*row >= 0) *row -= static_cast<int32_t>(n_earlier_);
+    }
+  }
+  if (is_host) return {{reported_.data(), reported_.size()}, log_events_};
+  log_metrics_.resize(reported_.size());
+  reported_.download(log_metrics_.data(), log_metrics_.size());
   return {log_metrics_, log_events_};
 }
 

@@ -7,6 +7,7 @@
 
 #include <lockstep/backend.h>
 #include <lockstep/configurations.h>
+#include <lockstep/executor.h>
 
 #include "core/arena_allocator.h"
 #include "core/device_buffer.h"
@@ -27,6 +28,14 @@ struct DecisionLog {
   std::span<const Event> events;
 };
 
+/// What a trial had reported, and what became of it, before the decisions began. Trials of earlier sweeps, which decisions
+/// compare with and nothing else, have the rows below 0.
+struct KnownTrial {
+  int64_t row = 0;
+  std::span<const double> reports;
+  TrialState state = TrialState::kFinished;
+};
+
 /// A sweep's history, slots and queue in device memory, and the decisions taken over them there, once an interval. Trials
 /// are named by row: 0 is the sweep's first. Context, backend and policy must outlive it.
 class Decisions {
@@ -34,10 +43,15 @@ class Decisions {
   /// Allocates for every trial and interval at once; every trial waits. Throws DeviceError without the memory.
   /// @param n_intervals [n_trials] that each trial trains
   /// @param n_slots trials at once, at most n_trials
+  /// @param n_earlier rows below 0 to have room for; none for policies that start trials in brackets or explore
   /// @param brackets of a policy that starts trials in brackets
   Decisions(const Backend& backend, const Context& context, Goal goal, const EarlyTermination& policy,
             const Configurations& configurations, const std::vector<int32_t>& n_intervals, int64_t n_slots,
-            const std::optional<BracketPlan>& brackets, const Population& population = {});
+            const std::optional<BracketPlan>& brackets, const Population& population = {}, int64_t n_earlier = 0);
+
+  /// Before the first filling: puts what these trials reported into the history. Reports beyond the longest trial's
+  /// intervals, which no decision looks at, are left out. Synchronises the stream.
+  void recall(std::span<const KnownTrial> trials);
 
   /// [n_slots] in device memory: where the trials report to.
   double* metrics() const { return metrics_.data(); }
@@ -52,15 +66,31 @@ class Decisions {
   /// DeviceError when the policy's settings are wrong.
   /// @param abort_below rows below this that would go on are ended
   DecisionLog decide(int64_t abort_below);
+
+  // Where trials report when they please, instead of `decide`. A trial may report more often than `n_intervals` says of
+  // any, which then must be the largest number of all.
+  /// Instead of the first filling, after `recall`: the first rows have started before, and of these some go on in slots
+  /// of theirs.
+  void go_on(int64_t n_started, std::span<const Placement> running);
+  /// Decides what the trials in some slots have just reported, as [n_slots] metrics in host memory, and fills empty slots.
+  /// @param slots ascending
+  DecisionLog decide_some(std::span<const int64_t> slots, std::span<const double> metrics);
+  /// Frees the slot of a trial that ended by itself.
+  void end(int64_t slot, int64_t row, TrialState state);
+
   /// The configuration of the trial in each slot, [n_slots, n_params]. Synchronises the stream.
   std::vector<double> slot_draws() const;
 
  private:
   DecisionLog read_log();
+  void make_room(int64_t n_intervals);
   void look_ahead(std::span<const Event> events);
   void leave_out_empty_slots();
 
   const Backend& backend_;
+  const Context& context_;
+  const int64_t n_earlier_;
+  const bool is_open_ended_;  ///< nobody knows how often trials report
   ArenaAllocator arena_;
   Context pass_context_;  ///< with the arena's memory
   DecideOptions options_;
@@ -98,6 +128,7 @@ class Decisions {
   std::vector<Event> log_events_;
   std::vector<int64_t> n_at_age_;  ///< trials in slots by the interval that they report next
   std::vector<int64_t> ages_;
+  std::vector<int64_t> n_reported_in_slot_;  ///< [n_slots] by the trial there, where trials report when they please
 };
 
 }  // namespace lockstep

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstddef>
+#include <utility>
 
 #include <lockstep/backend.h>
 
@@ -19,6 +20,12 @@ class DeviceBuffer {
   DeviceBuffer& operator=(const DeviceBuffer&) = delete;
   ~DeviceBuffer() {
     if (data_) allocator().deallocate(data_, size_bytes(), context_->stream);
+  }
+
+  /// Of the same backend and context.
+  void swap(DeviceBuffer& other) noexcept {
+    std::swap(size_, other.size_);
+    std::swap(data_, other.data_);
   }
 
   T* data() const { return data_; }

@@ -210,6 +210,37 @@ void check_proposed(const SweepSpec& spec) {
                   spec);
 }
 
+void check_asynchronous(const SweepSpec& spec) {
+  const PolicyKind kind = spec.early_termination.kind;
+  if (kind == PolicyKind::kPbt) {
+    throw at_policy(InputError({}, "type", "pbt has trials take over each other's weights, and a program keeps its own",
+                               "choose another policy"),
+                    spec);
+  }
+  if (!starts_in_brackets(kind)) return;
+  throw at_policy(InputError({}, "type",
+                             policy_name(kind) + " waits at each rung for all trials of a bracket, and programs report "
+                                                 "when they please",
+                             "write 'type: asha', which judges each trial as it comes"),
+                  spec);
+}
+
+bool compares_with_earlier(PolicyKind kind) {
+  switch (kind) {
+    case PolicyKind::kMedianStopping:
+    case PolicyKind::kBandit:
+    case PolicyKind::kTruncationSelection:
+    case PolicyKind::kAsha:
+      return true;
+    case PolicyKind::kNone:
+    case PolicyKind::kSuccessiveHalving:
+    case PolicyKind::kHyperband:
+    case PolicyKind::kPbt:
+      return false;
+  }
+  return false;
+}
+
 InputError at_policy(const InputError& error, const SweepSpec& spec) {
   const SourceLocation& where = spec.early_termination.where;
   return error.at(where.line > 0 ? where : SourceLocation{spec.file}, "early_termination");

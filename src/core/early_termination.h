@@ -23,6 +23,11 @@ void check_early_termination(const EarlyTermination& policy);
 /// Throws InputError when the sweep's policy does not go with configurations that are chosen while it runs.
 void check_proposed(const SweepSpec& spec);
 
+/// Throws InputError when the sweep's policy needs trials side by side, and they report when they please.
+void check_asynchronous(const SweepSpec& spec);
+/// Whether the policy compares trials with those of earlier sweeps: at equal age, or at a rung as they come.
+bool compares_with_earlier(PolicyKind kind);
+
 /// `error`, whose key is a field of the policy, with the policy's place in the sweep.
 InputError at_policy(const InputError& error, const SweepSpec& spec);
 

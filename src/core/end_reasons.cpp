@@ -74,11 +74,17 @@ std::string finish_reason(int64_t n_intervals) {
                           : "finished: trained all " + std::to_string(n_intervals) + " intervals";
 }
 
+std::string program_finish_reason(int64_t n_reports) {
+  return "finished: its program ended after " + std::to_string(n_reports) + (n_reports == 1 ? " report" : " reports");
+}
+
 std::string abort_reason(AbortCause cause, int64_t interval) {
   const char* what = cause == AbortCause::kTimeout     ? "the sweep reached limits.timeout"
                      : cause == AbortCause::kInterrupt ? "the sweep was interrupted"
                                                        : "limits.trial_timeout";
   return std::string("aborted: ") + what + " after interval " + std::to_string(interval);
 }
+
+bool is_cut_off(const std::string& reason) { return reason.starts_with("aborted: the sweep "); }
 
 }  // namespace lockstep

@@ -22,10 +22,14 @@ std::string exploit_reason(Goal goal, const EarlyTermination& policy, int64_t in
 std::string divergence_reason(int64_t interval, double metric);
 /// "finished: trained all 10 intervals".
 std::string finish_reason(int64_t n_intervals);
+/// "finished: its program ended after 10 reports".
+std::string program_finish_reason(int64_t n_reports);
 
 /// What ended a trial that was to go on.
 enum class AbortCause { kTimeout, kInterrupt, kTrialTimeout };
 /// "aborted: the sweep reached limits.timeout after interval 3".
 std::string abort_reason(AbortCause cause, int64_t interval);
+/// Whether the reason is that the sweep itself was cut short, so that the trial goes on when the sweep does.
+bool is_cut_off(const std::string& reason);
 
 }  // namespace lockstep

@@ -1,3 +1,5 @@
+#include <stdexcept>
+
 #include <lockstep/error.h>
 #include <lockstep/executor.h>
 
@@ -7,6 +9,8 @@ void Executor::configure(std::span<const TrialConfiguration>) {
   throw TaskError("these trials cannot be given configurations while the sweep runs; choose a sampling_algorithm other "
                   "than bayesian");
 }
+
+Arrivals Executor::await(double) { throw std::logic_error("trials that train in intervals are not waited for"); }
 
 void Executor::exploit(std::span<const Exploit>) {
   throw TaskError("these trials cannot take over each other's weights; choose an early_termination other than pbt");

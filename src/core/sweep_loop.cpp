@@ -17,6 +17,9 @@ namespace lockstep {
 
 namespace {
 
+/// How long to wait for trials that report when they please before a timeout and a stop request are looked at.
+constexpr double kLongestWait = 0.1;
+
 /// Who chooses configurations while the sweep runs, and where they are written.
 struct Proposals {
   Proposer& proposer;
@@ -28,34 +31,45 @@ class SweepLoop {
  public:
   SweepLoop(const SweepSpec& spec, const Configurations& configurations, Executor& executor, const Backend& backend,
             const Context& context, std::span<SweepObserver* const> observers, const std::atomic<bool>* stop_requested,
-            const SweepPast* past, const Proposals* proposals)
-      : spec_(checked(spec, proposals)),
+            const SweepPast* past, const Proposals* proposals, std::span<const EarlierTrial> earlier)
+      : spec_(checked(spec, proposals, executor.is_asynchronous())),
         configurations_(configurations),
         executor_(executor),
         observers_(with_proposer(observers, proposals)),
         stop_requested_(stop_requested),
         past_(past),
         proposals_(proposals),
+        earlier_(compares_with_earlier(spec.early_termination.kind) ? earlier : std::span<const EarlierTrial>()),
+        is_asynchronous_(executor.is_asynchronous()),
         n_intervals_(read_n_intervals(configurations, executor)),
         size_(sweep_size(spec, configurations, executor, past)),
         decisions_(backend, context, spec.objective.goal, spec.early_termination, configurations, n_intervals_,
                    std::min(size_.n_slots, size_.n_trials), brackets(spec, size_),
-                   population(spec, configurations, executor)) {
+                   population(spec, configurations, executor), static_cast<int64_t>(earlier_.size())) {
     progress_.n_trials = progress_.n_waiting = n_trials();
+    if (is_asynchronous_) return;
     for (const int64_t n : n_intervals_) progress_.trial_intervals_left += n;
   }
 
   SweepResult run() {
     for (SweepObserver* observer : observers_) observer->on_start(spec_, configurations_);
     std::optional<SweepEnd> cut;
+    recall_earlier();
     if (is_stop_requested()) cut = SweepEnd::kInterrupted;
-    if (!cut && n_trials() > 0) find_newcomers(decisions_.fill());
-    for (tick_ = 1; !cut && has_work(); ++tick_) {
-      if (tick_ == n_past_ticks() + 1) restore();
-      cut = step();
+    if (is_asynchronous_) {
+      take_up_past();
+      if (!cut && n_trials() > 0) find_newcomers(decisions_.decide_some({}, {}));
+      if (cut) abort_cut_off(*cut);
+      for (; !cut && has_work(); ++tick_) cut = step_when_reported();
+    } else {
+      if (!cut && n_trials() > 0) find_newcomers(decisions_.fill());
+      for (tick_ = 1; !cut && has_work(); ++tick_) {
+        if (tick_ == n_past_ticks() + 1) restore();
+        cut = step();
+      }
+      // All of the sweep is past, but for its end.
+      if (!cut && tick_ == n_past_ticks() + 1) restore();
     }
-    // All of the sweep is past, but for its end.
-    if (!cut && tick_ == n_past_ticks() + 1) restore();
     progress_.elapsed_s = elapsed_s();
     SweepResult result;
     // A limit that is met when nothing is left to do has cut nothing.
@@ -74,7 +88,8 @@ class SweepLoop {
   struct Running {
     int64_t slot;
     int64_t row;
-    int64_t ticks_before;  ///< ticks of the sweep before the trial's first interval
+    int64_t n_reported = 0;
+    double last_metric = std::numeric_limits<double>::quiet_NaN();
   };
 
   /// One interval; says what cuts the sweep short after it.
@@ -92,27 +107,182 @@ class SweepLoop {
     }
     report.time.trained_s = is_past() ? past_->times[past_index()].trained_s : elapsed_s();
     const DecisionLog log = decisions_.decide(n_timed_out(report.time.trained_s));
+    for (Running& one : running_) note_report(one, log.metrics[static_cast<size_t>(one.slot)], report);
+    progress_.trial_intervals_left -= static_cast<int64_t>(running_.size());
+    conclude(log, report);
+    const std::optional<SweepEnd> cut = is_past() ? std::nullopt : cut_short(report.time.trained_s);
+    tell(report, cut);
+    return cut;
+  }
+
+  /// What has been decided of an interval.
+  void conclude(const DecisionLog& log, IntervalReport& report) {
     check_ratios(log);
-    read_reports(log, report);
+    keep_best(report);
     find_changes(log);
     exploit(report);
     end_trials(report);
     find_newcomers(log);
     progress_.elapsed_s = report.time.trained_s;
     progress_.training_s += report.time.trained_s - report.time.started_s;
+  }
+
+  /// The observers, and all the more when the sweep is cut short.
+  void tell(IntervalReport& report, std::optional<SweepEnd> cut) {
+    if (is_asynchronous_) estimate_full();
     report.progress = progress_;
-    const std::optional<SweepEnd> cut = is_past() ? std::nullopt : cut_short(report.time.trained_s);
     if (cut) {
       for (SweepObserver* observer : observers_) observer->on_cut(report);
       abort_running(*cut, report);
       report.progress = progress_;
     }
     for (SweepObserver* observer : observers_) observer->on_interval(report);
+  }
+
+  /// What comes together of trials that report when they please.
+  std::optional<SweepEnd> step_when_reported() {
+    IntervalReport report;
+    report.tick = tick_;
+    if (proposals_ && !newcomers_.empty()) choose_configurations(report);
+    report.time.started_s = elapsed_s();
+    start(report);
+    std::optional<SweepEnd> cut;
+    Arrivals arrivals;
+    do {
+      arrivals = executor_.await(kLongestWait);
+      report.time.trained_s = elapsed_s();
+      cut = cut_short(report.time.trained_s);
+    } while (!cut && arrivals.reports.empty() && arrivals.exits.empty());
+    end_by_themselves(arrivals.exits, report);
+    conclude(decide_reports(arrivals.reports, report), report);
+    tell(report, cut);
     return cut;
   }
 
-  static const SweepSpec& checked(const SweepSpec& spec, const Proposals* proposals) {
+  DecisionLog decide_reports(const std::vector<TrialReport>& reports, IntervalReport& report) {
+    std::vector<double> metrics(static_cast<size_t>(decisions_.n_slots()), std::numeric_limits<double>::quiet_NaN());
+    std::vector<int64_t> slots;
+    auto one = running_.begin();  // both by ascending trial
+    for (const TrialReport& each : reports) {
+      while (one != running_.end() && id(one->row) < each.trial) ++one;
+      if (one == running_.end() || id(one->row) != each.trial) {
+        throw std::logic_error("trial " + std::to_string(each.trial) + " reports and does not run");
+      }
+      slots.push_back(one->slot);
+      metrics[static_cast<size_t>(one->slot)] = each.metric;
+      note_report(*one, each.metric, report);
+    }
+    std::sort(slots.begin(), slots.end());
+    return decisions_.decide_some(slots, metrics);
+  }
+
+  void end_by_themselves(const std::vector<TrialExit>& exits, IntervalReport& report) {
+    for (const TrialExit& exit : exits) {
+      const auto one =
+          std::find_if(running_.begin(), running_.end(), [&](const Running& each) { return id(each.row) == exit.trial; });
+      if (one == running_.end()) {
+        throw std::logic_error("trial " + std::to_string(exit.trial) + " ends and does not run");
+      }
+      decisions_.end(one->slot, one->row, exit.state);
+      report.ends.push_back({exit.trial, one->n_reported, exit.state, one->last_metric, 0, exit.reason});
+      count_end(report.ends.back());
+      running_.erase(one);
+    }
+  }
+
+  void count_end(const TrialEnd& end) {
+    --progress_.n_running;
+    switch (end.state) {
+      case TrialState::kFinished: ++progress_.n_finished; break;
+      case TrialState::kStopped: ++progress_.n_stopped; break;
+      case TrialState::kDiverged: ++progress_.n_diverged; break;
+      case TrialState::kFailed: ++progress_.n_failed; break;
+      default: ++progress_.n_aborted; break;
+    }
+    if (end.state == TrialState::kStopped) stopped_at_.push_back(end.interval);
+    if (end.state == TrialState::kFinished) most_reports_ = std::max(most_reports_, end.interval);
+  }
+
+  /// As far as can be said of trials of which nobody knows how often they would have reported.
+  void estimate_full() {
+    progress_.trial_intervals_full = progress_.trial_intervals;
+    for (const int64_t at : stopped_at_) progress_.trial_intervals_full += std::max<int64_t>(0, most_reports_ - at);
+  }
+
+  /// Curves of earlier sweeps, for the policy to compare with.
+  void recall_earlier() {
+    std::vector<KnownTrial> known;
+    for (size_t i = 0; i < earlier_.size(); ++i) {
+      known.push_back({static_cast<int64_t>(i) - static_cast<int64_t>(earlier_.size()), earlier_[i].reports, earlier_[i].state});
+    }
+    decisions_.recall(known);
+  }
+
+  /// Of a sweep that was cut off and whose trials report when they please: puts what had ended where it would be, tells
+  /// the observers as if it had happened in as many intervals as the longest trial had reports, and has the others started
+  /// again, in slots of theirs.
+  void take_up_past() {
+    tick_ = 1;
+    if (!past_ || past_->trials.empty()) return;
+    std::vector<KnownTrial> known;
+    for (const PastTrial& past : past_->trials) {
+      newcomers_.push_back({static_cast<int64_t>(newcomers_.size()), past.trial});
+      known.push_back({past.trial - id(0), past.reports, past.end ? past.end->state : TrialState::kRunning});
+    }
+    decisions_.recall(known);
+    size_t n_ticks = 1;
+    for (const PastTrial& past : past_->trials) n_ticks = std::max(n_ticks, past.reports.size());
+    for (; tick_ <= static_cast<int64_t>(n_ticks); ++tick_) tell_past();
+    std::vector<Placement> placements;
+    std::vector<Placement> rows;
+    for (Running& one : running_) {
+      one.slot = static_cast<int64_t>(rows.size());
+      rows.push_back({one.slot, one.row});
+      placements.push_back({one.slot, id(one.row)});
+    }
+    decisions_.go_on(static_cast<int64_t>(past_->trials.size()), rows);
+    if (!placements.empty() && !is_stop_requested()) executor_.start(placements);
+  }
+
+  void tell_past() {
+    IntervalReport report;
+    report.tick = tick_;
+    report.played_back = true;
+    report.time = {past_->elapsed_s, past_->elapsed_s};
+    if (tick_ == 1) {
+      if (proposals_) choose_configurations(report);
+      start(report);
+      newcomers_.clear();
+    }
+    const auto interval = static_cast<size_t>(tick_);
+    auto past = past_->trials.begin();
+    std::erase_if(running_, [&](Running& one) {
+      while (past->trial != id(one.row)) ++past;  // both by ascending trial
+      if (past->reports.size() >= interval) note_report(one, past->reports[interval - 1], report);
+      if (!past->end || past->reports.size() > interval) return false;
+      report.ends.push_back(*past->end);
+      count_end(report.ends.back());
+      return true;
+    });
+    keep_best(report);
+    estimate_full();
+    progress_.elapsed_s = past_->elapsed_s;
+    report.progress = progress_;
+    for (SweepObserver* observer : observers_) observer->on_interval(report);
+  }
+
+  /// A stop request before anything new has happened: the trials that were to go on are aborted once more.
+  void abort_cut_off(SweepEnd cut) {
+    if (running_.empty()) return;
+    IntervalReport report;
+    report.tick = tick_;
+    report.time = {past_->elapsed_s, past_->elapsed_s};
+    tell(report, cut);
+  }
+
+  static const SweepSpec& checked(const SweepSpec& spec, const Proposals* proposals, bool is_asynchronous) {
     if (proposals) check_proposed(spec);
+    if (is_asynchronous) check_asynchronous(spec);
     try {
       check_early_termination(spec.early_termination);
     } catch (const InputError& error) {
@@ -140,6 +310,10 @@ class SweepLoop {
 
   static std::vector<int32_t> read_n_intervals(const Configurations& configurations, const Executor& executor) {
     std::vector<int32_t> result;
+    if (executor.is_asynchronous()) {
+      result.assign(static_cast<size_t>(configurations.n_trials()), std::numeric_limits<int32_t>::max());
+      return result;
+    }
     for (int64_t row = 0; row < configurations.n_trials(); ++row) {
       result.push_back(n_intervals_of(configurations.first_trial() + row, executor));
     }
@@ -156,11 +330,13 @@ class SweepLoop {
     for (const auto& [slot, trial] : newcomers_) {
       TrialConfiguration chosen{trial, {proposed, proposed + n_params}};
       if (is_past()) chosen.draws = past_->draws(trial);
+      if (report.played_back && is_asynchronous_) chosen.draws = past_->trials[static_cast<size_t>(trial - id(0))].draws;
       proposals_->configurations.replace(trial, chosen.draws);
       report.proposals.push_back(std::move(chosen));
       proposed += n_params;
     }
     executor_.configure(report.proposals);
+    if (is_asynchronous_) return;
     bool changed = false;
     for (const Placement& each : newcomers_) {
       const int32_t now = n_intervals_of(each.trial, executor_);
@@ -214,7 +390,7 @@ class SweepLoop {
   void play_back() {
     std::vector<double> metrics(static_cast<size_t>(decisions_.n_slots()), std::numeric_limits<double>::quiet_NaN());
     for (const Running& one : running_) {
-      metrics[static_cast<size_t>(one.slot)] = past_->metric(id(one.row), tick_ - one.ticks_before);
+      metrics[static_cast<size_t>(one.slot)] = past_->metric(id(one.row), one.n_reported + 1);
     }
     decisions_.report(metrics);
   }
@@ -235,7 +411,7 @@ class SweepLoop {
   int64_t id(int64_t row) const { return configurations_.first_trial() + row; }
   bool is_stop_requested() const { return stop_requested_ && stop_requested_->load(); }
   double elapsed_s() const {
-    const double past_s = n_past_ticks() > 0 ? past_->times.back().trained_s : 0;
+    const double past_s = n_past_ticks() > 0 ? past_->times.back().trained_s : past_ ? past_->elapsed_s : 0;
     return past_s + std::chrono::duration<double>(std::chrono::steady_clock::now() - started_at_).count();
   }
 
@@ -267,14 +443,14 @@ class SweepLoop {
     if (newcomers_.empty()) return;
     for (const auto& [slot, trial] : newcomers_) {
       report.started.push_back(trial);
-      running_.push_back({slot, trial - id(0), report.tick - 1});  // by ascending trial: later ones are started later
+      running_.push_back({slot, trial - id(0)});  // by ascending trial: later ones are started later
       start_times_s_.push_back(report.time.started_s);
-      progress_.trial_intervals_full += n_intervals_[trial - id(0)];
+      if (!is_asynchronous_) progress_.trial_intervals_full += n_intervals_[trial - id(0)];
     }
     const auto n = static_cast<int64_t>(newcomers_.size());
     progress_.n_waiting -= n;
     progress_.n_running += n;
-    if (!is_past()) executor_.start(newcomers_);
+    if (!is_past() && !report.played_back) executor_.start(newcomers_);
   }
 
   /// A ratio of a best that is not above 0 means nothing, and no decision may hang on it.
@@ -290,26 +466,28 @@ class SweepLoop {
     }
   }
 
-  /// The reports, and the best so far by metric, then id, then interval; the executor keeps its weights while it has them.
-  void read_reports(const DecisionLog& log, IntervalReport& report) {
+  /// A report, and the best so far by metric, then id, then interval; the executor keeps its weights while it has them.
+  void note_report(Running& one, double metric, IntervalReport& report) {
     BestTrial& best = progress_.best;
     const double sign = spec_.objective.goal == Goal::kMaximize ? 1 : -1;
-    bool changed = false;
-    for (const Running& one : running_) {
-      const MetricReport candidate = {id(one.row), report.tick - one.ticks_before, log.metrics[one.slot]};
-      report.metrics.push_back(candidate);
-      if (!std::isfinite(candidate.metric)) continue;
-      const double gain = best.trial < 0 ? 1 : sign * candidate.metric - sign * best.metric;
-      if (gain > 0 || (gain == 0 && candidate.trial < best.trial)) {
-        best = {candidate.trial, candidate.interval, candidate.metric};
-        changed = true;
-      }
-    }
-    progress_.trial_intervals += static_cast<int64_t>(running_.size());
-    progress_.trial_intervals_left -= static_cast<int64_t>(running_.size());
-    if (!changed) return;
-    if (!is_past()) executor_.keep(best.trial);
-    best_configuration_ = configuration_of(configurations_, best.trial, changed_.find(best.trial));
+    one.last_metric = metric;
+    const MetricReport candidate = {id(one.row), ++one.n_reported, metric};
+    report.metrics.push_back(candidate);
+    ++progress_.trial_intervals;
+    if (!std::isfinite(metric)) return;
+    const double gain = best.trial < 0 ? 1 : sign * metric - sign * best.metric;
+    if (gain < 0 || (gain == 0 && candidate.trial >= best.trial)) return;
+    best = {candidate.trial, candidate.interval, metric};
+    best_is_new_ = true;
+  }
+
+  /// Once an interval: whose weights are the best now.
+  void keep_best(const IntervalReport& report) {
+    if (!best_is_new_) return;
+    best_is_new_ = false;
+    const int64_t trial = progress_.best.trial;
+    if (!is_past() && !report.played_back) executor_.keep(trial);
+    best_configuration_ = configuration_of(configurations_, trial, changed_.find(trial));
   }
 
   /// The trials that do not simply go on, by ascending trial.
@@ -352,13 +530,14 @@ class SweepLoop {
       if (event.successor == event.trial) continue;
       ended.push_back(id(event.trial));
       report.ends.push_back(end_of(event));
+      count_end(report.ends.back());
+      if (is_asynchronous_) continue;
       // Without a policy it would have ended here just the same, or trained on.
       const int64_t untrained = n_intervals_[event.trial] - event.interval;
       progress_.trial_intervals_left -= untrained;
       if (event.decision != Decision::kStop) progress_.trial_intervals_full -= untrained;
     }
     if (ended.empty()) return;
-    progress_.n_running -= static_cast<int64_t>(ended.size());
     if (!is_past()) executor_.retire(ended);
     // Both by ascending trial.
     auto next = ended.begin();
@@ -369,31 +548,27 @@ class SweepLoop {
     });
   }
 
-  /// Counts the end of a trial and says it in words.
-  TrialEnd end_of(const Event& event) {
+  /// The end of a trial, in words.
+  TrialEnd end_of(const Event& event) const {
     TrialEnd end;
     end.trial = id(event.trial);
     end.interval = event.interval;
     end.metric = event.metric;
     switch (event.decision) {
       case Decision::kStop:
-        ++progress_.n_stopped;
         end.state = TrialState::kStopped;
         end.threshold = event.verdict.threshold;
         end.reason = stop_reason(spec_.objective.goal, spec_.early_termination, event.interval, event.verdict);
         return end;
       case Decision::kFinish:
-        ++progress_.n_finished;
         end.state = TrialState::kFinished;
         end.reason = finish_reason(event.interval);
         return end;
       case Decision::kDiverge:
-        ++progress_.n_diverged;
         end.state = TrialState::kDiverged;
         end.reason = divergence_reason(event.interval, event.metric);
         return end;
       case Decision::kAbort:
-        ++progress_.n_aborted;
         end.state = TrialState::kAborted;
         end.reason = abort_reason(AbortCause::kTrialTimeout, event.interval);
         return end;
@@ -407,22 +582,19 @@ class SweepLoop {
   /// Ends the trials that were to go on.
   void abort_running(SweepEnd cut, IntervalReport& report) {
     std::vector<int64_t> aborted;
-    auto reported = report.metrics.begin();
+    const AbortCause cause = cut == SweepEnd::kInterrupted ? AbortCause::kInterrupt : AbortCause::kTimeout;
     for (const Running& one : running_) {
-      const int64_t trial = id(one.row), interval = tick_ - one.ticks_before;
-      while (reported->trial != trial) ++reported;  // both by ascending trial
-      const AbortCause cause = cut == SweepEnd::kInterrupted ? AbortCause::kInterrupt : AbortCause::kTimeout;
-      report.ends.push_back(
-          {trial, interval, TrialState::kAborted, reported->metric, 0, abort_reason(cause, interval)});
-      aborted.push_back(trial);
-      const int64_t untrained = n_intervals_[static_cast<size_t>(one.row)] - interval;
+      report.ends.push_back({id(one.row), one.n_reported, TrialState::kAborted, one.last_metric, 0,
+                             abort_reason(cause, one.n_reported)});
+      count_end(report.ends.back());
+      aborted.push_back(id(one.row));
+      if (is_asynchronous_) continue;
+      const int64_t untrained = n_intervals_[static_cast<size_t>(one.row)] - one.n_reported;
       progress_.trial_intervals_left -= untrained;
       progress_.trial_intervals_full -= untrained;
     }
     if (aborted.empty()) return;
     n_cut_ = static_cast<int64_t>(aborted.size());
-    progress_.n_running -= n_cut_;
-    progress_.n_aborted += n_cut_;
     executor_.retire(aborted);
     running_.clear();
     std::sort(report.ends.begin(), report.ends.end(),
@@ -436,6 +608,8 @@ class SweepLoop {
   const std::atomic<bool>* stop_requested_;
   const SweepPast* past_;
   const Proposals* proposals_;  ///< null: all configurations are known
+  const std::span<const EarlierTrial> earlier_;  ///< that the policy compares with
+  const bool is_asynchronous_;  ///< trials report when they please
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
 
   int64_t tick_ = 0;  ///< the interval of the loop that is under way, from 1
@@ -451,6 +625,10 @@ class SweepLoop {
   Progress progress_;
   ChangedConfigurations changed_;
   ChangedConfiguration best_configuration_;
+  bool best_is_new_ = false;  ///< in this interval
+  // Of trials that report when they please.
+  std::vector<int64_t> stopped_at_;  ///< after how many reports
+  int64_t most_reports_ = 0;         ///< of a trial that finished
 };
 
 }  // namespace
@@ -462,15 +640,19 @@ double SweepResult::savings() const {
 
 SweepResult run_sweep(const SweepSpec& spec, const Configurations& configurations, Executor& executor,
                       const Backend& backend, const Context& context, std::span<SweepObserver* const> observers,
-                      const std::atomic<bool>* stop_requested, const SweepPast* past) {
-  return SweepLoop(spec, configurations, executor, backend, context, observers, stop_requested, past, nullptr).run();
+                      const std::atomic<bool>* stop_requested, const SweepPast* past,
+                      std::span<const EarlierTrial> earlier) {
+  return SweepLoop(spec, configurations, executor, backend, context, observers, stop_requested, past, nullptr, earlier)
+      .run();
 }
 
 SweepResult run_sweep(const SweepSpec& spec, Configurations& configurations, Proposer& proposer, Executor& executor,
                       const Backend& backend, const Context& context, std::span<SweepObserver* const> observers,
-                      const std::atomic<bool>* stop_requested, const SweepPast* past) {
+                      const std::atomic<bool>* stop_requested, const SweepPast* past,
+                      std::span<const EarlierTrial> earlier) {
   const Proposals proposals{proposer, configurations};
-  return SweepLoop(spec, configurations, executor, backend, context, observers, stop_requested, past, &proposals).run();
+  return SweepLoop(spec, configurations, executor, backend, context, observers, stop_requested, past, &proposals, earlier)
+      .run();
 }
 
 }  // namespace lockstep

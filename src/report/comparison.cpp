@@ -15,7 +15,7 @@ namespace {
 using Json = nlohmann::ordered_json;
 
 constexpr TrialState kStates[] = {TrialState::kFinished, TrialState::kStopped, TrialState::kDiverged,
-                                  TrialState::kAborted, TrialState::kRunning};
+                                  TrialState::kFailed,   TrialState::kAborted, TrialState::kRunning};
 
 const char* goal_word(Goal goal) { return goal == Goal::kMaximize ? "maximize" : "minimize"; }
 

@@ -27,7 +27,7 @@ std::string join(const std::vector<Part>& parts, std::string Part::*text) {
 std::vector<Part> progress_parts(const IntervalReport& report, const std::string& metric_name) {
   const Progress& p = report.progress;
   const std::string done =
-      format_count(p.n_finished + p.n_stopped + p.n_diverged) + "/" + format_count(p.n_trials) + " done";
+      format_count(p.n_finished + p.n_stopped + p.n_diverged + p.n_failed) + "/" + format_count(p.n_trials) + " done";
   const auto same = [](int rank, const std::string& text) { return Part{rank, text, text}; };
   std::vector<Part> parts;
   parts.push_back(same(5, "interval " + std::to_string(report.tick)));
@@ -35,6 +35,7 @@ std::vector<Part> progress_parts(const IntervalReport& report, const std::string
   parts.push_back(same(4, format_count(p.n_running) + " running"));
   parts.push_back(same(3, format_count(p.n_stopped) + " stopped"));
   if (p.n_diverged > 0) parts.push_back(same(6, format_count(p.n_diverged) + " diverged"));
+  if (p.n_failed > 0) parts.push_back(same(3, format_count(p.n_failed) + " failed"));
   if (p.best.trial >= 0) {
     const std::string best = printable(metric_name) + " " + format_number(p.best.metric);
     parts.push_back({0, "best " + best + " (trial " + std::to_string(p.best.trial) + ")", best});

@@ -67,6 +67,7 @@ std::string summary_text(const SweepSummary& summary) {
   }
   out += "\nTrials: " + format_count(p.n_finished) + " finished, " + format_count(p.n_stopped) + " stopped early, " +
          format_count(p.n_diverged) + " diverged";
+  if (p.n_failed > 0) out += ", " + format_count(p.n_failed) + " failed";
   if (p.n_aborted > 0) out += ", " + format_count(p.n_aborted) + " aborted";
   if (p.n_waiting > 0) out += ", " + format_count(p.n_waiting) + " never started";
   out += ".\n";
@@ -115,7 +116,8 @@ nlohmann::ordered_json summary_json(const SweepSummary& summary) {
                           {"hyperparameters", hyperparameters_json(space, configuration.draws)}});
   }
   out["trials"] = {{"total", p.n_trials},       {"finished", p.n_finished}, {"stopped", p.n_stopped},
-                   {"diverged", p.n_diverged}, {"aborted", p.n_aborted},   {"never_started", p.n_waiting}};
+                   {"diverged", p.n_diverged}, {"failed", p.n_failed},     {"aborted", p.n_aborted},
+                   {"never_started", p.n_waiting}};
   out["trial_intervals"] = p.trial_intervals;
   out["trial_intervals_without_policy"] = p.trial_intervals_full;
   out["savings"] = result.savings();

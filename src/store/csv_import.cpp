@@ -241,9 +241,10 @@ std::optional<RowState> read_state(std::string text, const std::string& reason) 
   if (text.empty() || text == "complete" || text == "finished") return RowState{TrialState::kFinished};
   if (text == "pruned" || text == "stopped") return RowState{TrialState::kStopped};
   if (text == "diverged") return RowState{TrialState::kDiverged};
-  if (text == "fail" || text == "failed" || text == "aborted") {
-    return RowState{reason.starts_with("diverged") ? TrialState::kDiverged : TrialState::kAborted};
+  if (text == "fail" || text == "failed") {
+    return RowState{reason.starts_with("diverged") ? TrialState::kDiverged : TrialState::kFailed};
   }
+  if (text == "aborted") return RowState{TrialState::kAborted};
   if (text == "running") return RowState{TrialState::kAborted};
   if (text == "waiting") return RowState{TrialState::kAborted, true};
   return std::nullopt;

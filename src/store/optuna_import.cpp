@@ -263,9 +263,10 @@ TrialState state_of(const StudyTrial& trial) {
   const TrialState recorded = parse_state(trial.state, text_of(trial.our_state, ""));
   if (trial.state == "COMPLETE") return counts(trial) ? TrialState::kFinished : TrialState::kDiverged;
   if (trial.state == "PRUNED") return TrialState::kStopped;
-  if (trial.state == "FAIL" && recorded == TrialState::kDiverged) return recorded;
-  const bool has_diverged = trial.state == "FAIL" && !trial.reports.empty() && !std::isfinite(trial.reports.back());
-  return has_diverged ? TrialState::kDiverged : TrialState::kAborted;
+  if (trial.state != "FAIL") return TrialState::kAborted;
+  if (!trial.our_state.empty()) return recorded;
+  const bool has_diverged = !trial.reports.empty() && !std::isfinite(trial.reports.back());
+  return has_diverged ? TrialState::kDiverged : TrialState::kFailed;
 }
 
 std::string reason_of(const StudyTrial& trial, TrialState state) {

@@ -10,8 +10,8 @@ namespace lockstep {
 ///
 /// The search space is that of `lockstep:search_space` where the study has it, else made of the trials' distributions: the
 /// hyperparameters that every trial with a value has, each with a range that holds those of all trials. COMPLETE is
-/// finished, PRUNED stopped, FAIL diverged where the last report is not finite and aborted otherwise, RUNNING aborted.
-/// A trial's reports are its intermediate values, numbered 1, 2, ... in the order of their steps; its only report is its
+/// finished, PRUNED stopped, FAIL diverged where the last report is not finite and failed otherwise, RUNNING aborted. A
+/// trial's reports are its intermediate values, numbered 1, 2, ... in the order of their steps; its only report is its
 /// value where it has none. Left out are trials that were waiting, that lack a hyperparameter, or whose value for one is
 /// none of its distribution; and all intermediate values where they are not of the objective: where a complete trial's
 /// value is none of them.

@@ -14,6 +14,7 @@
 #include <lockstep/error.h>
 
 #include "core/atomic_file.h"
+#include "core/trial_folders.h"
 
 namespace lockstep {
 
@@ -98,6 +99,12 @@ DirectoryLock prepare_output_directory(const std::string& directory, bool overwr
                                   std::string(kReportFile), std::string(kStopFile)}) {
     fs::remove(fs::path(directory) / name, failed);
     if (failed) throw OutputError(directory + "/" + name + ": cannot be removed: " + failed.message() + kElsewhere);
+  }
+  // Of a sweep of programs, and not a folder of that name which somebody else has made.
+  const fs::path trials = fs::path(directory) / kTrialsFolder;
+  if (fs::exists(trials / kShimFolder, failed)) {
+    fs::remove_all(trials, failed);
+    if (failed) throw OutputError(trials.string() + ": cannot be removed: " + failed.message() + kElsewhere);
   }
   return lock;
 }

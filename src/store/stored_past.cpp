@@ -1,7 +1,11 @@
 #include "store/stored_past.h"
 
+#include <limits>
+#include <utility>
+
 #include <lockstep/error.h>
 
+#include "core/end_reasons.h"
 #include "store/trial_state.h"
 
 namespace lockstep {
@@ -57,6 +61,25 @@ void StoredPast::refuse(const MetricReport& metric, TrialState now, const std::s
                     std::to_string(metric.interval) + " trial " + std::to_string(metric.trial) + " was " + then +
                     ", and would be " + state_word(now) + "; the sweep was recorded by Lockstep " +
                     record_.lockstep_version + ": let that version go on with it, or run the sweep again");
+}
+
+SweepPast asynchronous_past(const SweepRecord& record, bool keeps_reports) {
+  Reports reports = load_reports(record.directory);
+  SweepPast past;
+  past.n_slots = record.n_slots;
+  past.elapsed_s = record.elapsed_s;
+  for (const TrialRecord& trial : record.trials) {
+    PastTrial& each = past.trials.emplace_back();
+    each.trial = trial.number;
+    each.draws = trial.draws;
+    const bool goes_on = trial.state == TrialState::kRunning ||
+                         (trial.state == TrialState::kAborted && is_cut_off(trial.reason));
+    if (!goes_on || keeps_reports) each.reports = std::move(reports[trial.number]);
+    if (goes_on) continue;
+    const double last = each.reports.empty() ? std::numeric_limits<double>::quiet_NaN() : each.reports.back();
+    each.end = TrialEnd{trial.number, static_cast<int64_t>(each.reports.size()), trial.state, last, 0, trial.reason};
+  }
+  return past;
 }
 
 }  // namespace lockstep

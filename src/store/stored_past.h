@@ -35,4 +35,9 @@ class StoredPast final : public SweepObserver {
   SweepPast past_;
 };
 
+/// The past of a sweep whose trials report when they please: what every trial that had started had come to, by the
+/// database alone. Trials that the sweep's own end cut off go on.
+/// @param keeps_reports whether these have reported what they had; else they begin anew
+SweepPast asynchronous_past(const SweepRecord& record, bool keeps_reports);
+
 }  // namespace lockstep

@@ -73,7 +73,8 @@ std::string trial_events(const SweepRecord& record, const TrialRecord& trial, co
     events.add_scalar(start + part * (end - start), static_cast<int64_t>(i) + 1, record.primary_metric, reports[i]);
   }
   if (trial.complete) {
-    const bool failed = trial.state == TrialState::kDiverged || trial.state == TrialState::kAborted;
+    const bool failed = trial.state == TrialState::kDiverged || trial.state == TrialState::kAborted ||
+                        trial.state == TrialState::kFailed;
     events.add_session_end(end, failed ? EventFile::Status::kFailure : EventFile::Status::kSuccess);
   }
   return events.content();

@@ -9,7 +9,8 @@ const char* optuna_state(TrialState state) {
     case TrialState::kStopped: return "PRUNED";
     case TrialState::kFinished: return "COMPLETE";
     case TrialState::kDiverged:
-    case TrialState::kAborted: return "FAIL";
+    case TrialState::kAborted:
+    case TrialState::kFailed: return "FAIL";
   }
   return "FAIL";
 }
@@ -22,13 +23,14 @@ const char* state_word(TrialState state) {
     case TrialState::kFinished: return "finished";
     case TrialState::kDiverged: return "diverged";
     case TrialState::kAborted: return "aborted";
+    case TrialState::kFailed: return "failed";
   }
   return "aborted";
 }
 
 TrialState parse_state(const std::string& optuna_name, const std::string& word) {
   for (const TrialState state :
-       {TrialState::kStopped, TrialState::kFinished, TrialState::kDiverged, TrialState::kAborted}) {
+       {TrialState::kStopped, TrialState::kFinished, TrialState::kDiverged, TrialState::kAborted, TrialState::kFailed}) {
     if (word == state_word(state)) return state;
   }
   // Without a decision: under way, or cut off by a failure of the whole sweep.

@@ -10,7 +10,7 @@ namespace lockstep {
 /// no value to compare.
 const char* optuna_state(TrialState state);
 
-/// Our word: "running", "stopped", "finished", "diverged", "aborted", "waiting".
+/// Our word: "running", "stopped", "finished", "diverged", "aborted", "failed", "waiting".
 const char* state_word(TrialState state);
 
 /// The state from both, as the tables keep it: `word` is "" for a trial that no decision ended.

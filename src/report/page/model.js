@@ -106,7 +106,7 @@ class Sweep {
       key, label, kind: "category", categories, log: false, value: code,
       text: (row) => { const c = code(row); return c === null ? "" : categories[c]; },
     });
-    const states = ["finished", "stopped", "running", "diverged", "aborted", "waiting"];
+    const states = ["finished", "stopped", "running", "diverged", "failed", "aborted", "waiting"];
     const columns = [
       number("number", "trial", t.number, { text: (row) => String(t.number[row]) }),
       category("state", "state", states, (row) => states.indexOf(t.state[row])),

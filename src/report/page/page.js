@@ -57,7 +57,7 @@ function fillHeader() {
 function fillTiles() {
   const { head } = sweep;
   const by = counts();
-  const parts = ["finished", "stopped", "running", "diverged", "aborted"].filter((state) => by[state]).map((state) => `${formatCount(by[state])} ${state}`);
+  const parts = ["finished", "stopped", "running", "diverged", "failed", "aborted"].filter((state) => by[state]).map((state) => `${formatCount(by[state])} ${state}`);
   const waiting = head.n_trials - sweep.n;
   if (waiting > 0) parts.push(`${formatCount(waiting)} not started`);
   const rate = head.elapsed_s > 0 ? head.trial_intervals / head.elapsed_s : 0;
