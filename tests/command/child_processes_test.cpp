@@ -112,7 +112,7 @@ TEST_F(ChildProcessesTest, TakesAHundredMegabytesAtFullSpeed) {
     ++n_lines;
     n_bytes += static_cast<int64_t>(line.size()) + 1;
   };
-  const long before = peak_kilobytes();
+  [[maybe_unused]] const long before = peak_kilobytes();
   {
     ChildProcesses children(counting);
     children.start(0, options("yes '" + line + "' | head -c 104857600"));

@@ -31,8 +31,8 @@ TEST_F(ChildTrees, TerminateLetsAProgramSaveItsWork) {
 
 TEST_F(ChildTrees, TerminateReachesWhatTheProgramStarted) {
   ChildProcesses children(callbacks());
-  children.start(0, options("sh -c 'trap \"echo worker saved; exit\" TERM; touch ready; while :; do sleep 0.05; done' & "
-                            "trap : TERM; wait; wait; exit 9"));
+  children.start(0, options("trap : TERM; sh -c 'trap \"echo worker saved; exit\" TERM; touch ready; while :; do sleep 0.05; done' & "
+                            "wait; wait; exit 9"));
   ASSERT_TRUE(appears("ready"));
   children.terminate(0, 20);
   children.wait(0);

@@ -116,6 +116,17 @@ TEST_F(Orphans, AChildWhoseGuardIsKilledCountsAsKilled) {
   EXPECT_TRUE(children_of(getpid()).empty());
 }
 
+TEST_F(Orphans, AProgramDoesNotOutliveItsGuard) {
+  const pid_t runner = fork_runner("exec sleep 1000");
+  ASSERT_TRUE(appears("started"));
+  ASSERT_EQ(processes_with(token()).size(), 1u);
+  kill(runner, SIGSTOP);  // so that it is not the one who ends it
+  kill(guard_of(runner), SIGKILL);
+  EXPECT_TRUE(all_gone());
+  kill(runner, SIGKILL);
+  waitpid(runner, nullptr, 0);
+}
+
 TEST_F(Orphans, AGuardThatIsStoppedObeys) {
   ChildProcesses children(callbacks());
   children.start(0, options("touch ready; sleep 1000"));
