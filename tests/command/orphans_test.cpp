@@ -102,7 +102,7 @@ TEST_F(Orphans, NobodySurvivesUsAtAnyMoment) {
 
 TEST_F(Orphans, AChildWhoseGuardIsKilledCountsAsKilled) {
   ChildProcesses children(callbacks());
-  children.start(0, options("sleep 1000 & touch ready; echo running; sleep 1000"));
+  children.start(0, options("sleep 1000 & echo running; touch ready; sleep 1000"));
   ASSERT_TRUE(appears("ready"));
   const pid_t guard = guard_of(getpid());
   ASSERT_GT(guard, 0);
