@@ -106,14 +106,16 @@ void reap(pid_t guard) {
   throw OutputError("the trial's guard failed");
 }
 
-/// A program whose guard was killed is killed by the kernel; this kills what it had started.
-void kill_session(pid_t session) {
+/// The kernel kills a program whose guard was killed; this kills what it had started.
+void end_without_guard(pid_t guard) {
   using namespace std::chrono_literals;
   ProcessTable processes;
   const auto limit = std::chrono::steady_clock::now() + 5s;
-  while (processes.signal_session(session, SIGKILL).n_reached > 0 && std::chrono::steady_clock::now() < limit) {
+  // As long as the guard is not waited for, no other session can have its number.
+  while (processes.signal_session(guard, SIGKILL).n_reached > 0 && std::chrono::steady_clock::now() < limit) {
     std::this_thread::sleep_for(2ms);
   }
+  reap(guard);
 }
 
 }  // namespace
@@ -182,7 +184,7 @@ void ChildProcesses::start(int64_t id, const ChildOptions& options) {
   } catch (...) {
     forget(id);
     child->socket.close();  // which ends the guard, and all that it has started
-    if (child->guard > 0) reap(child->guard);
+    if (child->guard > 0) end_without_guard(child->guard);
     throw;
   }
   const std::lock_guard lock(mutex_);
@@ -333,9 +335,11 @@ void ChildProcesses::finish_if_ended(int64_t id, Child& child) {
     ending_ = id;
     children_.erase(id);
   }
-  // While the guard is not waited for, its number is the session's still.
-  if (!report) kill_session(child.guard);
-  reap(child.guard);
+  if (report) {
+    reap(child.guard);
+  } else {
+    end_without_guard(child.guard);
+  }
 
   // What is in the pipe and no more: processes that are beyond us may go on writing.
   int left = 0;

@@ -31,7 +31,9 @@ TEST_F(ChildTrees, TerminateLetsAProgramSaveItsWork) {
 
 TEST_F(ChildTrees, TerminateReachesWhatTheProgramStarted) {
   ChildProcesses children(callbacks());
-  children.start(0, options("trap : TERM; sh -c 'trap \"echo worker saved; exit\" TERM; touch ready; while :; do sleep 0.05; done' & "
+  // The worker has a session of its own, and a parent that lives.
+  children.start(0, options("trap : TERM; sh -c 'trap : TERM; "
+                            "setsid sh -c \"trap \\\"echo worker saved; exit\\\" TERM; touch ready; while :; do sleep 0.05; done\"; :' & "
                             "wait; wait; exit 9"));
   ASSERT_TRUE(appears("ready"));
   children.terminate(0, 20);

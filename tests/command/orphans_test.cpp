@@ -4,8 +4,11 @@
 #include <sys/mman.h>
 #include <sys/wait.h>
 
+#include <atomic>
 #include <cstring>
 #include <random>
+
+#include <lockstep/error.h>
 
 #include "command/running_children.h"
 
@@ -112,6 +115,35 @@ TEST_F(Orphans, AChildWhoseGuardIsKilledCountsAsKilled) {
   EXPECT_EQ(told(0).ends.at(0).exit_code, -1);
   EXPECT_EQ(told(0).ends.at(0).signal, SIGKILL);
   EXPECT_FALSE(told(0).ends.at(0).was_terminated);
+  EXPECT_TRUE(all_gone());
+  EXPECT_TRUE(children_of(getpid()).empty());
+}
+
+TEST_F(Orphans, GuardsMayBeKilledWhileTheyStart) {
+  std::atomic<bool> is_over = false;
+  ChildProcesses children(callbacks());
+  std::thread killer([&] {
+    std::mt19937 random(3);
+    while (!is_over) {
+      for (const pid_t guard : children_of(getpid())) kill(guard, SIGKILL);
+      std::this_thread::sleep_for(std::chrono::microseconds(random() % 10'000));
+    }
+  });
+  int n_started = 0, n_killed_early = 0;
+  for (int64_t i = 0; i < 60 || (n_killed_early == 0 && i < 1000); ++i) {
+    try {
+      children.start(i, options("sleep 1000 & sleep 1000", "output" + std::to_string(i % 8)));
+      ++n_started;
+    } catch (const OutputError& error) {
+      EXPECT_NE(std::string(error.what()).find("was killed"), std::string::npos) << error.what();
+      ++n_killed_early;
+    }
+    children.wait(i);
+  }
+  is_over = true;
+  killer.join();
+  EXPECT_GT(n_started, 0);
+  EXPECT_GT(n_killed_early, 0);
   EXPECT_TRUE(all_gone());
   EXPECT_TRUE(children_of(getpid()).empty());
 }
