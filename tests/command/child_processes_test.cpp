@@ -259,16 +259,16 @@ TEST_F(ChildProcessesTest, NamesTheLimitOfProcesses) {
 
 TEST_F(ChildProcessesTest, NamesTheLimitOfDescriptors) {
   ChildProcesses children(callbacks());
+  const ChildOptions program = options("true");
   rlimit before{};
   getrlimit(RLIMIT_NOFILE, &before);
   const int next = dup(0);
   close(next);
-  std::string last;
   // The file, both ends of the socket and both of the pipe fail in turn.
   for (rlim_t n = 0; n < 5; ++n) {
     const rlimit few{static_cast<rlim_t>(next) + n, before.rlim_max};
     setrlimit(RLIMIT_NOFILE, &few);
-    const std::string failure = failure_of([&] { children.start(0, options("true")); });
+    const std::string failure = failure_of([&] { children.start(0, program); });
     setrlimit(RLIMIT_NOFILE, &before);
     EXPECT_NE(failure.find("Too many open files; raise the limit of open files (`ulimit -n`)"), std::string::npos) << n << failure;
   }
