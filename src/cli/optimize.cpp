@@ -17,6 +17,7 @@
 #include "cli/commands.h"
 #include "cli/shell_command.h"
 #include "cli/test_functions.h"
+#include "core/nested_choice.h"
 #include "report/format.h"
 
 namespace lockstep::cli {
@@ -103,16 +104,20 @@ Problem of_command(const OptimizeOptions& options) {
   problem.space = load_space_file(options.space).search_space;
   problem.goal = options.goal == "maximize" ? Goal::kMaximize : Goal::kMinimize;
   std::vector<std::string> names;
-  for (const auto& parameter : problem.space.parameters()) names.push_back(parameter.name);
+  std::vector<int64_t> params;  // without those that stand in maps of others
+  const std::set<std::string> nested = nested_names(problem.space);
+  for (int64_t param = 0; param < problem.space.n_params(); ++param) {
+    if (nested.count(problem.space[param].name) != 0) continue;
+    names.push_back(problem.space[param].name);
+    params.push_back(param);
+  }
   const CommandTemplate command(options.command, names);
   const int n_jobs = options.n_jobs > 0 ? options.n_jobs : std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
-  problem.values = [command, n_jobs](const Configurations& batch) {
+  problem.values = [command, params, n_jobs](const Configurations& batch) {
     std::vector<std::string> commands;
     for (int64_t trial = batch.first_trial(); trial < batch.first_trial() + batch.n_trials(); ++trial) {
       std::vector<std::string> values;
-      for (int64_t param = 0; param < batch.space().n_params(); ++param) {
-        values.push_back(batch.value(trial, param).to_string());
-      }
+      for (const int64_t param : params) values.push_back(composed_value(batch, trial, param).to_string());
       commands.push_back(command.with(values));
     }
     return numbers_of(commands, n_jobs);

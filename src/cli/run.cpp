@@ -23,6 +23,7 @@ void run(const RunOptions& options) {
   check_output_directory(output, options.overwrite);
 
   const auto note = [&](const std::string& text) { options.training.note(text); };
+  for (const std::string& sentence : spec.ignored) note(sentence);
   std::string why;
   const Device device = choose_device(options.training.device, why);
   note("Device: " + device.to_string() + (why.empty() ? "" : " (" + why + ")"));

@@ -11,12 +11,6 @@
 
 namespace lockstep::cli {
 
-std::string quoted(const std::string& text) {
-  std::string out = "'";
-  for (const char c : text) out += c == '\'' ? std::string("'\\''") : std::string(1, c);
-  return out + "'";
-}
-
 CommandTemplate::CommandTemplate(std::string text, const std::vector<std::string>& names) {
   std::vector<bool> used(names.size());
   std::string before;
@@ -36,11 +30,12 @@ CommandTemplate::CommandTemplate(std::string text, const std::vector<std::string
     }
     const auto which = static_cast<size_t>(found - names.begin());
     used[which] = true;
-    pieces_.emplace_back(std::move(before), which);
+    filled_.add_text(before);
+    filled_.add_value(which);
     before.clear();
     at = end + 1;
   }
-  rest_ = std::move(before);
+  filled_.add_text(before);
   for (size_t i = 0; i < names.size(); ++i) {
     if (used[i]) continue;
     throw InputError({}, "--command", "does not use the hyperparameter " + names[i],
@@ -48,11 +43,7 @@ CommandTemplate::CommandTemplate(std::string text, const std::vector<std::string
   }
 }
 
-std::string CommandTemplate::with(const std::vector<std::string>& values) const {
-  std::string out;
-  for (const auto& [before, which] : pieces_) out += before + quoted(values[which]);
-  return out + rest_;
-}
+std::string CommandTemplate::with(const std::vector<std::string>& values) const { return filled_.with(values); }
 
 namespace {
 

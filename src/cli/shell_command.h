@@ -1,15 +1,13 @@
 #pragma once
 
 #include <string>
-#include <utility>
 #include <vector>
+
+#include "command/shell_template.h"
 
 namespace lockstep::cli {
 
-/// A text as one word of a shell command.
-std::string quoted(const std::string& text);
-
-/// A command in which `{name}` stands for a value, put in quoted. Throws InputError for a name that is none of `names`, and
+/// A command in which `{name}` stands for a value, put in as `ShellTemplate` does. Throws InputError for a name that is none of `names`, and
 /// for a name of these that it does not use.
 class CommandTemplate {
  public:
@@ -18,8 +16,7 @@ class CommandTemplate {
   std::string with(const std::vector<std::string>& values) const;
 
  private:
-  std::vector<std::pair<std::string, size_t>> pieces_;  ///< text before a value, and which value
-  std::string rest_;
+  ShellTemplate filled_;
 };
 
 /// Runs commands by /bin/sh, `n_jobs` at a time. Of each the number in the last line of its standard output; NaN where

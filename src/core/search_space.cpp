@@ -74,13 +74,15 @@ void check_lognormal(double mu, double sigma) {
 }
 
 void check_choice_value(const Value& value) {
-  if (value.is_null()) refuse("values", "contain a null", "write a number, text, boolean or list");
-  if (value.is_map()) refuse("values", "contain the map " + value.to_json(), "write numbers, texts, booleans or lists");
+  if (value.is_null()) refuse("values", "contain a null", "write a number, text, boolean, list or map");
   if (value.is_real() && !std::isfinite(value.as_real())) {
     refuse("values", "contain a number that is not finite", "write finite numbers");
   }
   if (value.is_list()) {
     for (const Value& element : value.as_list()) check_choice_value(element);
+  }
+  if (value.is_map()) {
+    for (const auto& [key, element] : value.as_map()) check_choice_value(element);
   }
 }
 

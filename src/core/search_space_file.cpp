@@ -1,7 +1,10 @@
 #include "core/search_space_file.h"
 
+#include <cmath>
 #include <functional>
+#include <map>
 
+#include "core/nested_choice.h"
 #include "core/yaml_reader.h"
 
 namespace lockstep {
@@ -43,23 +46,6 @@ std::vector<Value> read_range(const YamlNode& node) {
   return values;
 }
 
-void check_choice_element(const YamlNode& node) {
-  static const std::string kCure = "write a number, text, boolean or list";
-  if (node.is_null()) node.refuse("is null", kCure + "; quote it if it is text");
-  if (node.is_map()) node.refuse("is a map: conditional hyperparameters are not there yet", kCure);
-  for (const YamlNode& child : node.children) check_choice_element(child);
-}
-
-Distribution read_choice(const YamlNode& node) {
-  const YamlNode& values = field(node, "values", "[1, 2, 3]");
-  if (values.is_map()) return choice(read_range(values));
-  if (!values.is_list()) {
-    values.refuse("is a single value", "write a list such as [" + values.text + "], or {start: 1, stop: 9}");
-  }
-  for (const YamlNode& child : values.children) check_choice_element(child);
-  return choice(values.value().as_list());
-}
-
 Distribution read_int(const YamlNode& node) {
   const int64_t low = read_integer(field(node, "min_value", "1"));
   const int64_t high = read_integer(field(node, "max_value", "10"));
@@ -70,11 +56,12 @@ Distribution read_int(const YamlNode& node) {
   return log_int_range(low, high);
 }
 
-/// A distribution as files name it.
+/// A distribution as files name it; choice is a matter of its own.
 struct Form {
   std::string type;
   std::vector<std::string> fields;
-  std::function<Distribution(const YamlNode&)> read;
+  /// @param log_factor of the bounds of logarithmic distributions, which are powers of e then
+  std::function<Distribution(const YamlNode&, double log_factor)> read;
 };
 
 const std::vector<Form>& forms() {
@@ -84,66 +71,154 @@ const std::vector<Form>& forms() {
   static const std::vector<std::string> kQMoments = {"mu", "sigma", "q"};
   using Node = const YamlNode&;
   static const std::vector<Form> kForms = {
-      {"choice", {"values"}, read_choice},
-      {"randint", {"upper"}, [](Node n) { return randint(read_integer(field(n, "upper", "10"))); }},
-      {"uniform", kBounds, [](Node n) { return uniform(min_value(n), max_value(n)); }},
-      {"quniform", kQBounds, [](Node n) { return quniform(min_value(n), max_value(n), q(n)); }},
-      {"loguniform", kBounds, [](Node n) { return loguniform(min_value(n), max_value(n)); }},
-      {"qloguniform", kQBounds, [](Node n) { return qloguniform(min_value(n), max_value(n), q(n)); }},
-      {"normal", kMoments, [](Node n) { return normal(mu(n), sigma(n)); }},
-      {"qnormal", kQMoments, [](Node n) { return qnormal(mu(n), sigma(n), q(n)); }},
-      {"lognormal", kMoments, [](Node n) { return lognormal(mu(n), sigma(n)); }},
-      {"qlognormal", kQMoments, [](Node n) { return qlognormal(mu(n), sigma(n), q(n)); }},
-      {"int", {"min_value", "max_value", "step", "log"}, read_int},
-      {"log_uniform_values", kBounds, [](Node n) { return log_uniform_values(min_value(n), max_value(n)); }},
+      {"randint", {"upper"}, [](Node n, double) { return randint(read_integer(field(n, "upper", "10"))); }},
+      {"uniform", kBounds, [](Node n, double) { return uniform(min_value(n), max_value(n)); }},
+      {"quniform", kQBounds, [](Node n, double) { return quniform(min_value(n), max_value(n), q(n)); }},
+      {"loguniform", kBounds, [](Node n, double f) { return loguniform(f * min_value(n), f * max_value(n)); }},
+      {"qloguniform", kQBounds, [](Node n, double f) { return qloguniform(f * min_value(n), f * max_value(n), q(n)); }},
+      {"normal", kMoments, [](Node n, double) { return normal(mu(n), sigma(n)); }},
+      {"qnormal", kQMoments, [](Node n, double) { return qnormal(mu(n), sigma(n), q(n)); }},
+      {"lognormal", kMoments, [](Node n, double f) { return lognormal(f * mu(n), f * sigma(n)); }},
+      {"qlognormal", kQMoments, [](Node n, double f) { return qlognormal(f * mu(n), f * sigma(n), q(n)); }},
+      {"int", {"min_value", "max_value", "step", "log"}, [](Node n, double) { return read_int(n); }},
+      {"log_uniform_values", kBounds, [](Node n, double) { return log_uniform_values(min_value(n), max_value(n)); }},
   };
   return kForms;
 }
 
-Distribution read_distribution(const YamlNode& node) {
-  require_map(node, "'{type: uniform, min_value: 0, max_value: 1}' (a constant belongs under trial)");
-  const YamlNode& type = require(node, "type", "add 'type: uniform' or another distribution");
-  const std::string& name = read_text(type);
-  std::vector<std::string> names;
-  for (const Form& form : forms()) {
-    names.push_back(form.type);
-    if (form.type != name) continue;
-    if (const YamlNode* when = node.find("when")) {
-      when->refuse("conditional hyperparameters are not there yet", "remove it");
-    }
-    std::vector<std::string> fields = form.fields;
-    fields.push_back("type");
-    check_names(node, fields, "a " + name + " distribution");
-    try {
-      return form.read(node);
-    } catch (const InputError& failure) {
-      if (failure.has_place()) throw;
-      const YamlNode* culprit = node.find(failure.key());
-      throw failure.at(culprit ? culprit->where : node.where, node.path);
-    }
+/// Runs a factory, and puts the place into what it refuses.
+template <class Make>
+Distribution made_at(const YamlNode& node, Make make) {
+  try {
+    return make();
+  } catch (const InputError& failure) {
+    if (failure.has_place()) throw;
+    const YamlNode* culprit = node.find(failure.key());
+    throw failure.at(culprit ? culprit->where : node.where, node.path);
   }
-  refuse_unknown(type, "distribution", name, names);
 }
+
+class SpaceReader {
+ public:
+  explicit SpaceReader(const SearchSpaceRules& rules)
+      : rules_(rules), log_factor_(rules.log_base > 0 ? std::log(rules.log_base) : 1) {}
+
+  void add(const std::string& name, const YamlNode& node) {
+    std::vector<std::pair<std::string, const YamlNode*>> nested;
+    Distribution distribution = read(name, node, nested);
+    n_values_ += distribution.values.size();
+    if (n_values_ > static_cast<size_t>(kMaxChoices)) {
+      node.refuse("is one choice too many: together they hold more than " + std::to_string(kMaxChoices) + " values",
+                  "use type int for a wide range");
+    }
+    space_.add(name, std::move(distribution), node.where);
+    for (const auto& [nested_name, nested_node] : nested) add(nested_name, *nested_node);
+  }
+
+  SearchSpace take() { return std::move(space_); }
+
+ private:
+  using Nested = std::vector<std::pair<std::string, const YamlNode*>>;
+
+  Distribution read(const std::string& name, const YamlNode& node, Nested& nested) {
+    require_map(node, "'{type: uniform, min_value: 0, max_value: 1}' (a constant belongs under trial)");
+    const YamlNode& type = require(node, "type", "add 'type: uniform' or another distribution");
+    std::vector<std::string> names = {"choice"};
+    for (const Form& form : forms()) names.push_back(form.type);
+    const std::string& type_name = read_text(type);
+    const auto check_fields = [&](std::vector<std::string> fields) {
+      if (const YamlNode* when = node.find("when")) {
+        when->refuse("conditional hyperparameters are not there yet",
+                     "remove it; for a program, a choice may hold maps with distributions in them");
+      }
+      fields.push_back("type");
+      check_names(node, fields, "a " + type_name + " distribution");
+    };
+    if (type_name == "choice") {
+      check_fields({"values"});
+      return made_at(node, [&] { return read_choice(name, node, nested); });
+    }
+    for (const Form& form : forms()) {
+      if (form.type != type_name) continue;
+      check_fields(form.fields);
+      return made_at(node, [&] { return form.read(node, log_factor_); });
+    }
+    refuse_unknown(type, "distribution", type_name, names);
+  }
+
+  Distribution read_choice(const std::string& name, const YamlNode& node, Nested& nested) {
+    const YamlNode& values = field(node, "values", "[1, 2, 3]");
+    if (values.is_map()) return choice(read_range(values));
+    if (!values.is_list()) {
+      values.refuse("is a single value", "write a list such as [" + values.text + "], or {start: 1, stop: 9}");
+    }
+    // A name that stands in one of the maps alone needs no number.
+    std::map<std::string, int> times;
+    for (const YamlNode& value : values.children) {
+      for (const YamlNode& entry : value.children) ++times[entry.key];
+    }
+    std::vector<Value> read_values;
+    for (size_t i = 0; i < values.children.size(); ++i) {
+      const YamlNode& value = values.children[i];
+      if (!value.is_map()) {
+        check_plain(value);
+        read_values.push_back(value.value());
+        continue;
+      }
+      if (!rules_.maps) {
+        value.refuse("is a map, which a built-in task can make nothing of", "write a number, text, boolean or list");
+      }
+      Value::Map map;
+      for (const YamlNode& entry : value.children) {
+        const std::string nested_name =
+            name + (times[entry.key] > 1 ? "[" + std::to_string(i) + "]." : ".") + entry.key;
+        map.emplace_back(entry.key, read_entry(nested_name, entry, nested));
+      }
+      read_values.emplace_back(std::move(map));
+    }
+    return choice(std::move(read_values));
+  }
+
+  /// What stands in a map that was chosen: a constant, or a distribution.
+  Value read_entry(const std::string& name, const YamlNode& entry, Nested& nested) {
+    if (!entry.is_map()) {
+      check_plain(entry);
+      return entry.value();
+    }
+    if (!rules_.nested) {
+      entry.refuse("is a distribution in a choice, of which a grid would try values that are not chosen",
+                   "list the maps with constants in them, or sample with 'type: random'");
+    }
+    nested.emplace_back(name, &entry);
+    return nested_reference(name);
+  }
+
+  static void check_plain(const YamlNode& node) {
+    static const std::string kCure = "write a number, text, boolean or list";
+    if (node.is_null()) node.refuse("is null", kCure + "; quote it if it is text");
+    if (node.is_map()) node.refuse("is a map in a list", kCure);
+    if (node.text.find("${{") != std::string::npos) {
+      node.refuse("holds an expression, which is filled in in a program's command alone", "write it there");
+    }
+    for (const YamlNode& child : node.children) check_plain(child);
+  }
+
+  SearchSpaceRules rules_;
+  double log_factor_;
+  size_t n_values_ = 0;
+  SearchSpace space_;
+};
 
 }  // namespace
 
-SearchSpace read_search_space(const YamlNode& node) {
+SearchSpace read_search_space(const YamlNode& node, const SearchSpaceRules& rules) {
   require_map(node, "'lr: {type: loguniform, min_value: -7, max_value: -1}'");
   if (node.children.empty()) {
     node.refuse("names no hyperparameter", "add one, such as 'lr: {type: loguniform, min_value: -7, max_value: -1}'");
   }
-  SearchSpace space;
-  size_t n_values = 0;
-  for (const YamlNode& child : node.children) {
-    Distribution distribution = read_distribution(child);
-    n_values += distribution.values.size();
-    if (n_values > static_cast<size_t>(kMaxChoices)) {
-      child.refuse("is one choice too many: together they hold more than " + std::to_string(kMaxChoices) + " values",
-                   "use type int for a wide range");
-    }
-    space.add(child.key, std::move(distribution), child.where);
-  }
-  return space;
+  SpaceReader reader(rules);
+  for (const YamlNode& child : node.children) reader.add(child.key, child);
+  return reader.take();
 }
 
 }  // namespace lockstep

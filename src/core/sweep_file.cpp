@@ -7,6 +7,7 @@
 #include <lockstep/sweep_spec.h>
 
 #include "core/early_termination.h"
+#include "core/job_file.h"
 #include "core/search_space_file.h"
 #include "core/text_file.h"
 #include "core/yaml_override.h"
@@ -24,31 +25,30 @@ constexpr int64_t kDefaultTotalTrials = 1000;
 /// Of a Gaussian process that is fitted exactly.
 constexpr int64_t kMaxModelSize = 10'000;
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
-constexpr const char* kProgramsCure =
-    "name a built-in task instead, such as 'model: mlp' and 'dataset: digits'; programs as trials are not there yet";
 
 bool contains(const Names& names, const std::string& name) {
   return std::find(names.begin(), names.end(), name) != names.end();
 }
 
+std::string lower(std::string text) {
+  for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  return text;
+}
+
 void check_top_level(const YamlNode& root) {
-  static const Names kElsewhere = {"compute", "resources", "environment", "identity", "queue_settings"};
-  static const Names kNames = {"$schema",     "type",         "name",      "display_name",       "experiment_name",
-                               "description", "tags",         "trial",     "sampling_algorithm", "search_space",
-                               "objective",   "limits",       "early_termination"};
+  Names names = {"$schema", "type",   "name",    "display_name", "description", "trial", "inputs",
+                 "outputs", "limits", "objective", "search_space", "sampling_algorithm", "early_termination"};
+  names.insert(names.end(), ignored_names().begin(), ignored_names().end());
   for (const YamlNode& child : root.children) {
-    if (contains(kElsewhere, child.key)) {
-      child.refuse("chooses a machine of Azure ML", "remove it: Lockstep trains on this machine");
-    }
-    if (child.key == "inputs" || child.key == "outputs") {
-      child.refuse("belongs to jobs of Azure ML",
+    if ((child.key == "inputs" || child.key == "outputs") && !is_program(root)) {
+      child.refuse("belongs to programs as trials",
                    child.key == "inputs" ? "remove it, and name the data as dataset under trial"
                                          : "remove it, and choose the folder of results with --output");
     }
   }
-  check_names(root, kNames, "a sweep file");
+  check_names(root, names, "a sweep file");
   const YamlNode& type = require(root, "type", "add 'type: sweep'");
-  if (read_text(type) != "sweep") type.refuse("'" + type.text + "' is not a sweep", "write 'type: sweep'");
+  if (lower(read_text(type)) != "sweep") type.refuse("'" + type.text + "' is not a sweep", "write 'type: sweep'");
 }
 
 std::string read_display_name(const YamlNode& root) {
@@ -95,20 +95,17 @@ Sampling read_sampling(const YamlNode& root) {
     type = find_value(*node, "type");  // without one it is random, as without the block: so that a seed alone can be set
   }
   if (type) {
-    const std::string& name = read_text(*type);
+    const std::string name = lower(read_text(*type));
     if (name == "sobol") type->refuse("'sobol' is a rule of random sampling", "write '{type: random, rule: sobol}'");
-    if (!contains(kAlgorithms, name)) refuse_unknown(*type, "sampling algorithm", name, kAlgorithms);
+    if (!contains(kAlgorithms, name)) refuse_unknown(*type, "sampling algorithm", type->text, kAlgorithms);
     if (name == "grid") sampling.algorithm = SamplingAlgorithm::kGrid;
     if (name == "bayesian") sampling.algorithm = SamplingAlgorithm::kBayesian;
   }
   if (node->is_scalar()) return sampling;
   check_names(*node, {"type", "seed", "rule", "logbase", "startup", "acquisition", "model_size"}, "sampling_algorithm");
-  if (const YamlNode* logbase = find_value(*node, "logbase")) {
-    logbase->refuse("'logbase' is not there yet", "remove it: bounds in log space are powers of e");
-  }
   if (const YamlNode* rule = find_value(*node, "rule")) {
-    const std::string& name = read_text(*rule);
-    if (name != "random" && name != "sobol") refuse_unknown(*rule, "rule", name, {"random", "sobol"});
+    const std::string name = lower(read_text(*rule));
+    if (name != "random" && name != "sobol") refuse_unknown(*rule, "rule", rule->text, {"random", "sobol"});
     if (sampling.algorithm != SamplingAlgorithm::kRandom) {
       const std::string other = sampling.algorithm == SamplingAlgorithm::kGrid ? "a grid" : "bayesian";
       rule->refuse("belongs to random sampling, and this is " + other, "remove it, or write 'type: random'");
@@ -122,11 +119,20 @@ Sampling read_sampling(const YamlNode& root) {
   return sampling;
 }
 
+/// What bounds of logarithmic distributions are powers of; 0: e.
+double read_logbase(const YamlNode& root) {
+  const YamlNode* sampling = find_value(root, "sampling_algorithm");
+  const YamlNode* node = sampling ? find_value(*sampling, "logbase") : nullptr;
+  if (!node || (node->is_scalar() && node->text == "e")) return 0;
+  const double base = read_number(*node);
+  if (!std::isfinite(base) || base <= 1) node->refuse(node->text + " is no base", "write a number above 1, such as 10, or e");
+  return base;
+}
+
 /// The goal of an objective.
 Goal read_goal(const YamlNode& objective) {
   const YamlNode& goal = require(objective, "goal", "add 'goal: maximize' or 'goal: minimize'");
-  std::string name = read_text(goal);
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
+  const std::string name = lower(read_text(goal));
   if (name != "maximize" && name != "minimize") refuse_unknown(goal, "goal", goal.text, {"maximize", "minimize"});
   return name == "maximize" ? Goal::kMaximize : Goal::kMinimize;
 }
@@ -183,13 +189,10 @@ const YamlNode* find_expression(const YamlNode& node) {
 std::map<std::string, Setting> read_trial(const YamlNode& root, const SearchSpace& space) {
   static const std::string kExample = "'{model: mlp, dataset: digits, epochs: 10}'";
   const YamlNode& node = require(root, "trial", "add what to train, such as 'trial: " + kExample.substr(1));
-  if (node.is_scalar()) node.refuse("names a program or component", kProgramsCure);
   require_map(node, kExample);
-  for (const char* key : {"command", "code", "environment"}) {
-    if (const YamlNode* program = node.find(key)) program->refuse("describes a program", kProgramsCure);
-  }
   if (const YamlNode* expression = find_expression(node)) {
-    expression->refuse("holds a ${{...}} expression, which fills in a program's command line", kProgramsCure);
+    expression->refuse("holds a ${{...}} expression, which fills in a program's command line",
+                       "write a value, or a program: 'command: ...'");
   }
   std::map<std::string, Setting> trial;
   for (const YamlNode& child : node.children) {
@@ -216,8 +219,12 @@ YamlNode read_document(const std::string& text, const std::string& file, const s
 SweepSpec read_space(const YamlNode& root) {
   SweepSpec spec;
   spec.sampling = read_sampling(root);
+  SearchSpaceRules rules;
+  rules.log_base = read_logbase(root);
+  rules.maps = is_program(root) || !find_value(root, "trial");
+  rules.nested = spec.sampling.algorithm != SamplingAlgorithm::kGrid;
   spec.search_space =
-      read_search_space(require(root, "search_space", "add the hyperparameters to search, each with its distribution"));
+      read_search_space(require(root, "search_space", "add the hyperparameters to search, each with its distribution"), rules);
   check_sampling(spec.sampling, spec.search_space);
   return spec;
 }
@@ -225,18 +232,24 @@ SweepSpec read_space(const YamlNode& root) {
 }  // namespace
 
 SweepSpec parse_sweep(const std::string& text, const std::string& file, const std::vector<Override>& overrides) {
-  const YamlNode root =
-      read_document(text, file, overrides, "write a sweep: type, trial, search_space, objective, limits");
+  YamlNode root = read_document(text, file, overrides, "write a sweep: type, trial, search_space, objective, limits");
   check_top_level(root);
+  const bool inlined = inline_component(root, file);
   SweepSpec spec = read_space(root);
   spec.file = file;
-  spec.text = overrides.empty() ? text : emit_yaml(root);
+  spec.text = overrides.empty() && !inlined ? text : emit_yaml(root);
   spec.display_name = read_display_name(root);
   spec.objective = read_objective(root);
   spec.limits = read_limits(root);
   spec.early_termination = read_early_termination(root);
   if (spec.sampling.algorithm == SamplingAlgorithm::kBayesian) check_proposed(spec);
-  spec.trial = read_trial(root, spec.search_space);
+  note_ignored(root, spec.ignored);
+  if (is_program(root)) {
+    note_log_bounds(root, spec.ignored);
+    spec.command = read_command(root, file, spec.search_space, spec.ignored);
+  } else {
+    spec.trial = read_trial(root, spec.search_space);
+  }
   return spec;
 }
 

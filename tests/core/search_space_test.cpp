@@ -22,9 +22,9 @@ struct Refusal {
 TEST(Distribution, RefusesBadArgumentsWithFieldAndCure) {
   const std::vector<Refusal> refusals = {
       {[] { return choice({}); }, "values: is empty; list at least one value"},
-      {[] { return choice({1, Value()}); }, "values: contain a null; write a number, text, boolean or list"},
-      {[] { return choice({Value(Value::List{Value(Value::Map{})})}); },
-       "values: contain the map {}; write numbers, texts, booleans or lists"},
+      {[] { return choice({1, Value()}); }, "values: contain a null; write a number, text, boolean, list or map"},
+      {[] { return choice({Value(Value::List{Value(Value::Map{{"a", Value()}})})}); },
+       "values: contain a null; write a number, text, boolean, list or map"},
       {[] { return choice({kInfinity}); }, "values: contain a number that is not finite; write finite numbers"},
       {[] { return randint(0); }, "upper: 0 leaves no value; write at least 1: values are 0..upper-1"},
       {[] { return randint((int64_t{1} << 53) + 1); }, "upper: 9007199254740993 is above 2^53; lower it"},

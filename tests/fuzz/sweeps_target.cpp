@@ -12,6 +12,7 @@
 
 #include <lockstep/sampling.h>
 
+#include "command/command_line.h"
 #include "core/brackets.h"
 #include "fuzz/policy_run.h"
 
@@ -30,7 +31,7 @@ std::vector<Override> overrides_of(const std::string& text) {
   return overrides;
 }
 
-/// Some configurations, from both ends, as JSON.
+/// Some configurations, from both ends, as JSON; of a program its command lines, too.
 std::string configurations_text(const SweepSpec& spec) {
   Context context;
   context.seed = spec.sampling.seed.value_or(1);
@@ -43,6 +44,7 @@ std::string configurations_text(const SweepSpec& spec) {
       for (int64_t column = 0; column < spec.search_space.n_params(); ++column) {
         text += drawn.value(trial, column).to_json() + "\n";
       }
+      if (spec.command) text += command_line(*spec.command, drawn, trial, "outputs") + "\n";
     }
   }
   return text;
