@@ -189,6 +189,13 @@ Json TrackedTrial::create_model_version(const Json& request) {
   Json tags = Json::array();
   for (const Json& tag : objects(request, "tags")) set_in(tags, tag);
   const int64_t now = now_ms();
+  // The 3.x clients name the logged model alone.
+  const auto model = models_.find(text_or(request, "model_id", ""));
+  std::string run = text_or(request, "run_id", ""), location = text_or(request, "source", "");
+  if (model != models_.end()) {
+    if (run.empty()) run = model->second["info"]["source_run_id"];
+    location = model->second["info"]["artifact_uri"];
+  }
   const Json version = {{"name", text(request, "name")},
                         {"version", std::to_string(versions.size() + 1)},
                         {"creation_timestamp", now},
@@ -196,7 +203,8 @@ Json TrackedTrial::create_model_version(const Json& request) {
                         {"current_stage", "None"},
                         {"description", text_or(request, "description", "")},
                         {"source", text_or(request, "source", "")},
-                        {"run_id", text_or(request, "run_id", "")},
+                        {"storage_location", location},
+                        {"run_id", run},
                         {"model_id", text_or(request, "model_id", "")},
                         {"status", "READY"},
                         {"tags", tags}};
@@ -222,6 +230,6 @@ Json TrackedTrial::set_model_version_tag(const Json& request) {
   return Json::object();
 }
 
-Json TrackedTrial::get_model_version_uri(const Json& request) { return {{"artifact_uri", model_version(request)["source"]}}; }
+Json TrackedTrial::get_model_version_uri(const Json& request) { return {{"artifact_uri", model_version(request)["storage_location"]}}; }
 
 }  // namespace lockstep

@@ -134,6 +134,17 @@ TEST_F(CliErrors, ResultsThatAreNotThere) {
   expect_refusal("trials .", 5, {"sweep.db"});
 }
 
+TEST_F(CliErrors, ReportsThatNobodyTakes) {
+  unsetenv("LOCKSTEP_REPORT_URL");
+  expect_refusal("report accuracy=0.93", 2, {"LOCKSTEP_REPORT_URL", "lockstep run"});
+  expect_refusal("report one two", 2, {"compare"});
+  setenv("LOCKSTEP_REPORT_URL", "http://127.0.0.1:9/t/x/1/report", 1);  // nobody listens there
+  expect_refusal("report accuracy=0.93", 5, {"does not answer"});
+  expect_refusal("report accuracy=high step=1", 3, {"accuracy=high", "NAME=NUMBER"});
+  expect_refusal("report accuracy=0.93 -o sweep.html", 2, {"--output"});
+  unsetenv("LOCKSTEP_REPORT_URL");
+}
+
 TEST_F(CliErrors, SlackThatMeansNothing) {
   write_changed("type: median_stopping, delay_evaluation: 2", "type: bandit, slack_factor: 0.1, slack_amount: 0.1");
   expect_refusal("validate bad.yml", 3, {"bad.yml:13", "early_termination.slack_amount", "keep one"});

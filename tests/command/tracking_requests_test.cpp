@@ -188,6 +188,34 @@ TEST_F(TrackingRequestsTest, KeepsLoggedModels) {
   EXPECT_TRUE(requests_.unknown_requests().empty());
 }
 
+TEST_F(TrackingRequestsTest, KeepsARegistryOfTheTrial) {
+  const std::string id = call("POST", "logged-models", {{"name", "model"}, {"source_run_id", address_.run_id}})["model"]["info"]["model_id"];
+  call("POST", "registered-models/create", {{"name", "iris"}, {"tags", {{{"key", "a"}, {"value", "b"}}}}});
+  EXPECT_EQ(call("POST", "registered-models/create", {{"name", "iris"}}, 400)["error_code"], "RESOURCE_ALREADY_EXISTS");
+  EXPECT_EQ(call("POST", "model-versions/create", {{"name", "iris"}, {"source", "file:///a"}, {"run_id", "r"}})["model_version"]["version"], "1");
+  const Json second = call("POST", "model-versions/create", {{"name", "iris"}, {"source", "models:/" + id}, {"model_id", id}})["model_version"];
+  EXPECT_EQ(second["version"], "2");
+  EXPECT_EQ(second["run_id"], address_.run_id);
+  EXPECT_EQ(call("GET", "model-versions/get-download-uri", {{"name", "iris"}, {"version", "1"}})["artifact_uri"], "file:///a");
+  EXPECT_EQ(call("GET", "model-versions/get-download-uri", {{"name", "iris"}, {"version", "2"}})["artifact_uri"], "file:///results/trial%207/models/" + id);
+  call("POST", "registered-models/alias", {{"name", "iris"}, {"alias", "best"}, {"version", "1"}});
+  EXPECT_EQ(call("GET", "registered-models/alias", {{"name", "iris"}, {"alias", "best"}})["model_version"]["version"], "1");
+  call("GET", "registered-models/alias", {{"name", "iris"}, {"alias", "worst"}}, 404);
+  call("POST", "model-versions/transition-stage", {{"name", "iris"}, {"version", "2"}, {"stage", "Production"}});
+  call("POST", "model-versions/set-tag", {{"name", "iris"}, {"version", "2"}, {"key", "k"}, {"value", "v"}});
+  call("POST", "registered-models/set-tag", {{"name", "iris"}, {"key", "a"}, {"value", "c"}});
+  const Json model = call("GET", "registered-models/get", {{"name", "iris"}})["registered_model"];
+  EXPECT_EQ(model["tags"], Json::parse(R"([{"key": "a", "value": "c"}])"));
+  ASSERT_EQ(model["latest_versions"].size(), 1u);
+  EXPECT_EQ(model["latest_versions"][0]["current_stage"], "Production");
+  EXPECT_EQ(model["latest_versions"][0]["tags"], Json::parse(R"([{"key": "k", "value": "v"}])"));
+  EXPECT_EQ(call("GET", "registered-models/search", Json::object())["registered_models"].size(), 1u);
+  EXPECT_EQ(call("POST", "registered-models/get-latest-versions", {{"name", "iris"}})["model_versions"].size(), 1u);
+  call("GET", "model-versions/get", {{"name", "iris"}, {"version", "3"}}, 404);
+  call("GET", "registered-models/get", {{"name", "other"}}, 404);
+  EXPECT_TRUE(requests_.unknown_requests().empty());
+}
+
 TEST_F(TrackingRequestsTest, TakesOnlyItsOwnRuns) {
   const auto other = requests_.open(8, "/results/8");
   call("GET", "runs/get", {{"run_id", other.run_id}}, 404);
