@@ -95,12 +95,23 @@ SweepSpec parse_recorded(const SweepRecord& record, const std::vector<Override>&
   return parse_sweep(record.spec_text, record.spec_file, overrides);
 }
 
+/// Of a sweep of built-in trials.
+const SweepRecord& with_model(const SweepRecord& record) {
+  if (!runs_commands(record)) return record;
+  throw InputError(record.directory + ": its trials are runs of a program, so there is no model here to train; " +
+                   "`lockstep best " + record.directory + " --command` prints the best trial's command");
+}
+
 Device device_of(const std::string& text) {
   std::string ignored;
   return choose_device(text, ignored);
 }
 
 }  // namespace
+
+bool runs_commands(const SweepRecord& record) {
+  return !record.is_imported() && parse_sweep(record.spec_text, record.spec_file).command.has_value();
+}
 
 RecordedSweep::RecordedSweep(const SweepRecord& record, const std::vector<Override>& overrides)
     : spec(parse_recorded(record, overrides)), configurations(sample_again(record, spec)) {
@@ -109,7 +120,7 @@ RecordedSweep::RecordedSweep(const SweepRecord& record, const std::vector<Overri
 
 RecordedTraining::RecordedTraining(const SweepRecord& record, const SweepRunOptions& options,
                                    const std::vector<Override>& overrides)
-    : sweep(record, overrides),
+    : sweep(with_model(record), overrides),
       device(device_of(options.device.empty() ? record.device : options.device)),
       training(sweep.spec, sweep.configurations, device, record.seed, with_plan(options.executor, record)),
       info(run_info(sweep.spec, sweep.configurations, training, device, record.seed)),

@@ -23,6 +23,9 @@ struct RecordedSweep {
   explicit RecordedSweep(const SweepRecord& record, const std::vector<Override>& overrides = {});
 };
 
+/// Whether the record's trials are runs of a program.
+bool runs_commands(const SweepRecord& record);
+
 /// A record's sweep, ready to be trained on the device that the options name, or else on the recorded one.
 struct RecordedTraining {
   RecordedSweep sweep;

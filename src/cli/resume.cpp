@@ -1,9 +1,11 @@
 #include <memory>
 
+#include "cli/command_sweep.h"
 #include "cli/commands.h"
 #include "cli/recorded_sweep.h"
 #include "cli/sweep_run.h"
 #include "store/results.h"
+#include "store/stored_past.h"
 
 namespace lockstep::cli {
 namespace {
@@ -28,6 +30,7 @@ void resume(const ResumeOptions& options) {
     throw InputError({}, "limits.timeout", "has ended this sweep, and would end it again at once",
                      "give a longer one, for all of the sweep: --timeout SECONDS");
   }
+  if (runs_commands(record)) return resume_commands(record, options.training, overrides);
   RecordedTraining again(record, options.training, overrides);
   note("Device: " + again.device.to_string());
   for (const auto& difference : again.differences) note("Note: " + difference);
@@ -39,8 +42,9 @@ void resume(const ResumeOptions& options) {
   StoredPast past(record);
   note(past.n_ticks() == 0 ? "Without a checkpoint: from the start"
                            : "From the checkpoint after interval " + std::to_string(past.n_ticks()) + " of the sweep");
+  const TakenUp taken_up{past.past(), &past};
   train_sweep(again.sweep.spec, again.sweep.configurations, again.training, again.info, options.directory,
-              JournalMode::kResume, options.training, &past);
+              JournalMode::kResume, options.training, &taken_up);
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 
 #include <lockstep/sampling.h>
 
+#include "cli/command_sweep.h"
 #include "cli/commands.h"
 #include "cli/sweep_run.h"
 #include "store/output_directory.h"
@@ -25,8 +26,11 @@ void run(const RunOptions& options) {
   const auto note = [&](const std::string& text) { options.training.note(text); };
   for (const std::string& sentence : spec.ignored) note(sentence);
   std::string why;
-  const Device device = choose_device(options.training.device, why);
-  note("Device: " + device.to_string() + (why.empty() ? "" : " (" + why + ")"));
+  Device device;
+  if (!spec.command) {
+    device = choose_device(options.training.device, why);
+    note("Device: " + device.to_string() + (why.empty() ? "" : " (" + why + ")"));
+  }
   const uint64_t seed = spec.sampling.seed ? *spec.sampling.seed : random_seed();
   const std::string seed_text = std::to_string(seed);
   if (!spec.sampling.seed) note("Seed: " + seed_text + " (drawn; repeat with --seed " + seed_text + ")");
@@ -34,6 +38,8 @@ void run(const RunOptions& options) {
   Context sampling;
   sampling.seed = seed;
   Configurations configurations = sample(host_backend(), sampling, spec);
+  const JournalMode mode = options.overwrite ? JournalMode::kOverwrite : JournalMode::kNew;
+  if (spec.command) return run_commands(spec, configurations, seed, output, mode, options.training);
   Training training(spec, configurations, device, seed, options.training.executor);
   RunInfo info = run_info(spec, configurations, training, device, seed);
   options.training.note_details(info);
@@ -41,8 +47,7 @@ void run(const RunOptions& options) {
     note(sampled);
     info.notes.push_back(sampled);
   }
-  train_sweep(spec, configurations, training, info, output,
-              options.overwrite ? JournalMode::kOverwrite : JournalMode::kNew, options.training);
+  train_sweep(spec, configurations, training, info, output, mode, options.training);
 }
 
 }  // namespace

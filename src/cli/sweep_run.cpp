@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdio>
+#include <optional>
 
 #include <lockstep/bayesian.h>
 #include <lockstep/sweep.h>
@@ -99,6 +100,9 @@ void SweepRunOptions::note_details(const RunInfo& info) const {
   }
 }
 
+Trainer::Trainer(Training& training)
+    : executor(training.executor()), backend(training.backend()), context(training.context()) {}
+
 RunInfo run_info(const SweepSpec& spec, const Configurations& configurations, Training& training, const Device& device,
                  uint64_t seed) {
   RunInfo info;
@@ -114,17 +118,22 @@ RunInfo run_info(const SweepSpec& spec, const Configurations& configurations, Tr
   return info;
 }
 
-void train_sweep(const SweepSpec& spec, Configurations& configurations, Training& training, const RunInfo& info,
-                 const std::string& output, JournalMode mode, const SweepRunOptions& options, StoredPast* past) {
+void train_sweep(const SweepSpec& spec, Configurations& configurations, const Trainer& trainer, const RunInfo& info,
+                 const std::string& output, JournalMode mode, const SweepRunOptions& options, const TakenUp* past) {
   Journal journal(output, info, mode);
   Leaderboard leaderboard;
   ProgressDisplay progress(stderr, isatty(STDERR_FILENO) != 0);
-  Checkpointer checkpointer(output, training.executor(), journal, options.checkpoint, [&](const std::string& warning) {
-    progress.break_line();
-    std::fprintf(stderr, "lockstep: warning: %s\n", warning.c_str());
-  });
-  std::vector<SweepObserver*> observers{&journal, &checkpointer, &leaderboard};
-  if (past) observers.insert(observers.begin(), past);
+  std::optional<Checkpointer> checkpointer;
+  std::vector<SweepObserver*> observers{&journal};
+  if (!trainer.executor.is_asynchronous()) {
+    checkpointer.emplace(output, trainer.executor, journal, options.checkpoint, [&](const std::string& warning) {
+      progress.break_line();
+      std::fprintf(stderr, "lockstep: warning: %s\n", warning.c_str());
+    });
+    observers.push_back(&*checkpointer);
+  }
+  observers.push_back(&leaderboard);
+  if (past && past->check) observers.insert(observers.begin(), past->check);
   if (!options.quiet) observers.push_back(&progress);
 
   SweepResult result;
@@ -134,8 +143,8 @@ void train_sweep(const SweepSpec& spec, Configurations& configurations, Training
     observers.push_back(&stop_file);
     try {
       const auto go = [&](auto&&... chosen_by) {
-        return run_sweep(spec, configurations, chosen_by..., training.executor(), training.backend(), training.context(),
-                         observers, &interrupt.requested(), past ? &past->past() : nullptr);
+        return run_sweep(spec, configurations, chosen_by..., trainer.executor, trainer.backend, trainer.context, observers,
+                         &interrupt.requested(), past ? &past->past : nullptr);
       };
       const std::unique_ptr<Proposer> proposer = make_proposer(spec, info.seed);
       result = proposer ? go(*proposer) : go();

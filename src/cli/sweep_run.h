@@ -13,7 +13,6 @@
 #include "cli/training.h"
 #include "store/checkpointer.h"
 #include "store/journal.h"
-#include "store/stored_past.h"
 
 namespace lockstep::cli {
 
@@ -36,6 +35,23 @@ struct SweepRunOptions {
   void note_details(const RunInfo& info) const;
 };
 
+/// What trains a sweep's trials, and where decisions are taken.
+struct Trainer {
+  Trainer(Training& training);
+  Trainer(Executor& executor, const Backend& backend, const Context& context)
+      : executor(executor), backend(backend), context(context) {}
+
+  Executor& executor;
+  const Backend& backend;
+  Context context;
+};
+
+/// What a sweep goes on from, and who sees to it that it does.
+struct TakenUp {
+  const SweepPast& past;
+  SweepObserver* check = nullptr;  ///< told before all others; may be null
+};
+
 /// What the results say of the run that makes them.
 RunInfo run_info(const SweepSpec& spec, const Configurations& configurations, Training& training, const Device& device,
                  uint64_t seed);
@@ -43,8 +59,8 @@ RunInfo run_info(const SweepSpec& spec, const Configurations& configurations, Tr
 /// Trains a sweep into `output`, from its start or from its past, writes what is exported and prints the summary. Throws
 /// what the sweep throws, after writing what it has, and ExitRequest when it was interrupted.
 /// @param configurations a Bayesian sweep's are written as they are chosen
-void train_sweep(const SweepSpec& spec, Configurations& configurations, Training& training, const RunInfo& info,
+void train_sweep(const SweepSpec& spec, Configurations& configurations, const Trainer& trainer, const RunInfo& info,
                  const std::string& output, JournalMode mode, const SweepRunOptions& options,
-                 StoredPast* past = nullptr);
+                 const TakenUp* past = nullptr);
 
 }  // namespace lockstep::cli

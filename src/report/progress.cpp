@@ -24,13 +24,13 @@ std::string join(const std::vector<Part>& parts, std::string Part::*text) {
   return line;
 }
 
-std::vector<Part> progress_parts(const IntervalReport& report, const std::string& metric_name) {
+std::vector<Part> progress_parts(const IntervalReport& report, const std::string& metric_name, bool side_by_side) {
   const Progress& p = report.progress;
   const std::string done =
       format_count(p.n_finished + p.n_stopped + p.n_diverged + p.n_failed) + "/" + format_count(p.n_trials) + " done";
   const auto same = [](int rank, const std::string& text) { return Part{rank, text, text}; };
   std::vector<Part> parts;
-  parts.push_back(same(5, "interval " + std::to_string(report.tick)));
+  if (side_by_side) parts.push_back(same(5, "interval " + std::to_string(report.tick)));
   parts.push_back(same(0, done));
   parts.push_back(same(4, format_count(p.n_running) + " running"));
   parts.push_back(same(3, format_count(p.n_stopped) + " stopped"));
@@ -40,7 +40,8 @@ std::vector<Part> progress_parts(const IntervalReport& report, const std::string
     const std::string best = printable(metric_name) + " " + format_number(p.best.metric);
     parts.push_back({0, "best " + best + " (trial " + std::to_string(p.best.trial) + ")", best});
   }
-  if (p.elapsed_s > 0 && p.trial_intervals > 0) {
+  if (!side_by_side) parts.push_back(same(6, format_count(p.trial_intervals, "report")));
+  if (side_by_side && p.elapsed_s > 0 && p.trial_intervals > 0) {
     const double rate = static_cast<double>(p.trial_intervals) / p.elapsed_s;
     const std::string count = format_count(static_cast<int64_t>(rate));
     parts.push_back({2, count + " trial-epochs/s", count + "/s"});
@@ -55,8 +56,9 @@ std::vector<Part> progress_parts(const IntervalReport& report, const std::string
 
 }  // namespace
 
-std::string progress_line(const IntervalReport& report, const std::string& metric_name, size_t width) {
-  std::vector<Part> parts = progress_parts(report, metric_name);
+std::string progress_line(const IntervalReport& report, const std::string& metric_name, size_t width,
+                          bool side_by_side) {
+  std::vector<Part> parts = progress_parts(report, metric_name, side_by_side);
   std::string line = join(parts, &Part::full);
   while (width_of(line) > width) {
     line = join(parts, &Part::brief);
@@ -76,6 +78,7 @@ ProgressDisplay::~ProgressDisplay() { break_line(); }
 
 void ProgressDisplay::on_start(const SweepSpec& spec, const Configurations&) {
   metric_name_ = spec.objective.primary_metric;
+  side_by_side_ = !spec.command;
   last_ = Clock::now();
 }
 
@@ -90,12 +93,12 @@ void ProgressDisplay::on_interval(const IntervalReport& report) {
   if (live_) {
     // One column is left free: a terminal may wrap when the last one is written.
     const size_t width = std::max<size_t>(terminal_width(), 2) - 1;
-    std::fprintf(stream_, "\r\033[K%s", progress_line(report, metric_name_, width).c_str());
+    std::fprintf(stream_, "\r\033[K%s", progress_line(report, metric_name_, width, side_by_side_).c_str());
     std::fflush(stream_);
     line_open_ = true;
     return;
   }
-  pending_ = progress_line(report, metric_name_);
+  pending_ = progress_line(report, metric_name_, std::string::npos, side_by_side_);
   if (report.tick > 1 && std::chrono::duration<double>(Clock::now() - last_).count() < seconds_between_) return;
   std::fprintf(stream_, "%s\n", pending_.c_str());
   std::fflush(stream_);

@@ -10,8 +10,9 @@ namespace lockstep {
 
 /// One line of progress, without a line break: interval, done, running, stopped, best, rate, time left. Where that is
 /// wider than `width` columns, words are shortened and the least important parts left out, done and best last.
+/// @param side_by_side whether trials train in intervals of the sweep; else reports are counted, and no rate is told
 std::string progress_line(const IntervalReport& report, const std::string& metric_name,
-                          size_t width = std::string::npos);
+                          size_t width = std::string::npos, bool side_by_side = true);
 
 /// Shows progress on a stream: on a terminal one line that is rewritten, otherwise a line every few seconds.
 class ProgressDisplay : public SweepObserver {
@@ -36,6 +37,7 @@ class ProgressDisplay : public SweepObserver {
   bool live_;
   double seconds_between_;
   std::string metric_name_;
+  bool side_by_side_ = true;
   Clock::time_point last_;
   std::string pending_;  // the newest plain line, if it was not printed
   bool line_open_ = false;

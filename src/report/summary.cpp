@@ -74,16 +74,20 @@ std::string summary_text(const SweepSummary& summary) {
   if (summary.spec.early_termination.kind == PolicyKind::kPbt) {
     out += "Weights were taken over " + format_times(p.n_exploits) + ".\n";
   } else if (summary.spec.early_termination.kind != PolicyKind::kNone) {
-    out += "Stopping saved " + format_percent(result.savings()) + " of the training: " + format_count(p.trial_intervals) + " of " +
-           format_count(p.trial_intervals_full) + " trial-epochs.\n";
+    const bool is_estimate = summary.spec.command.has_value();
+    out += std::string("Stopping saved ") + (is_estimate ? "about " : "") + format_percent(result.savings()) +
+           " of the training: " + format_count(p.trial_intervals) + " of " + format_count(p.trial_intervals_full) +
+           (is_estimate ? " reports.\n" : " trial-epochs.\n");
   }
   out += "Time: " + format_duration(p.elapsed_s);
-  if (p.elapsed_s > 0 && p.training_s > 0) {
+  const bool side_by_side = !summary.spec.command;
+  if (side_by_side && p.elapsed_s > 0 && p.training_s > 0) {
     char share[32];
     std::snprintf(share, sizeof share, ", %.1f %% of it training", 100 * p.training_s / p.elapsed_s);
     out += share;
   }
-  if (p.elapsed_s > 0) {
+  if (!side_by_side) out += ", " + format_count(p.trial_intervals, "report");
+  if (side_by_side && p.elapsed_s > 0) {
     out += ", " + format_count(static_cast<int64_t>(static_cast<double>(p.trial_intervals) / p.elapsed_s)) + " trial-epochs/s on " + summary.device;
   }
   out += ". Seed " + std::to_string(summary.seed) + ".\n";

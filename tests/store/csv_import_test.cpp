@@ -88,7 +88,7 @@ TEST(CsvImport, SaysWhichLinesItLeavesOut) {
   for (const ImportedTrial& trial : sweep.trials) numbers.push_back(trial.number);
   EXPECT_EQ(numbers, (std::vector<int64_t>{0, 2, 7, 9}));
   EXPECT_EQ(sweep.trials[1].state, TrialState::kStopped);
-  EXPECT_EQ(sweep.trials[2].state, TrialState::kAborted);
+  EXPECT_EQ(sweep.trials[2].state, TrialState::kFailed);
   EXPECT_EQ(sweep.trials[3].state, TrialState::kDiverged);
   const std::string lines = lines_of(sweep);
   expect_says(lines, "line 3, line 13: there is no value");

@@ -95,7 +95,7 @@ TEST(OptunaImport, ReadsStatesValuesAndDistributions) {
   EXPECT_EQ(sweep.space[1].distribution.spec.count, 5);
   ASSERT_EQ(sweep.trials.size(), 6u) << lines_of(sweep);
   const TrialState states[] = {TrialState::kFinished, TrialState::kStopped, TrialState::kDiverged,
-                               TrialState::kAborted,  TrialState::kAborted, TrialState::kFinished};
+                               TrialState::kFailed,   TrialState::kAborted, TrialState::kFinished};
   for (size_t i = 0; i < 6; ++i) EXPECT_EQ(sweep.trials[i].state, states[i]) << i;
   EXPECT_EQ(sweep.trials[0].reports, (std::vector<double>{0.7, 0.5}));
   EXPECT_EQ(sweep.trials[0].draws, (std::vector<double>{0.01, 3}));
