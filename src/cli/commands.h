@@ -19,6 +19,7 @@ void add_compare(CLI::App& app);
 void add_plot(CLI::App& app);
 void add_export(CLI::App& app);
 void add_import(CLI::App& app);
+void add_convert(CLI::App& app);
 void add_validate(CLI::App& app);
 void add_best(CLI::App& app);
 void add_trials(CLI::App& app);

@@ -94,6 +94,7 @@ int run(int argc, char** argv) {
   add_plot(app);
   add_export(app);
   add_import(app);
+  add_convert(app);
   add_validate(app);
   add_best(app);
   add_trials(app);

@@ -4,26 +4,22 @@
 #include <cctype>
 #include <cmath>
 #include <cstdio>
-#include <filesystem>
 #include <set>
 #include <utility>
 
 #include "core/argument_text.h"
 #include "core/expressions.h"
+#include "core/job_entries.h"
 #include "core/nested_choice.h"
-#include "core/text_file.h"
 #include "core/yaml_reader.h"
 
 namespace lockstep {
 
 namespace {
 
-namespace fs = std::filesystem;
 using Names = std::vector<std::string>;
 /// A key, and why it does not matter here.
 using Reasons = std::vector<std::pair<std::string, std::string>>;
-
-constexpr const char* kExample = "'{command: python train.py --lr ${{search_space.lr}}, code: src}'";
 
 const Reasons& reasons() {
   static const std::string kMachine = "trials run on this machine";
@@ -41,10 +37,6 @@ const Reasons& reasons() {
   return kReasons;
 }
 
-bool contains(const Names& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
-
 void note(const YamlNode& node, const std::string& sentence, std::vector<std::string>& ignored) {
   ignored.push_back(node.where.to_string() + ": " + node.path + ": " + sentence);
 }
@@ -53,33 +45,6 @@ void note_all(const YamlNode& map, std::vector<std::string>& ignored) {
   for (const auto& [key, reason] : reasons()) {
     if (const YamlNode* node = find_value(map, key)) note(*node, "is ignored: " + reason, ignored);
   }
-}
-
-YamlNode map_node(const std::string& key, const std::string& path, const SourceLocation& where) {
-  YamlNode node;
-  node.kind = YamlNode::Kind::kMap;
-  node.key = key;
-  node.path = path;
-  node.where = where;
-  return node;
-}
-
-YamlNode text_node(const std::string& key, const YamlNode& parent, const std::string& text) {
-  YamlNode node;
-  node.key = key;
-  node.path = parent.path + "." + key;
-  node.where = parent.where;
-  node.text = text;
-  node.quoted = true;
-  return node;
-}
-
-/// The same node under another name.
-YamlNode renamed(const YamlNode& node, const std::string& key, const std::string& map_path) {
-  YamlNode copy = node;
-  copy.key = key;
-  copy.path = map_path + "." + key;
-  return copy;
 }
 
 bool is_name(const std::string& text) {
@@ -91,71 +56,6 @@ bool is_name(const std::string& text) {
 void check_entry_name(const YamlNode& node) {
   if (is_name(node.key)) return;
   node.refuse("'" + node.key + "' is no name", "write letters, digits and _, and no digit first");
-}
-
-/// A path that the file writes, absolute.
-/// @param what it should be, for messages: "a folder"
-std::string local_path(const YamlNode& node, const std::string& folder, const std::string& what) {
-  std::string text = read_text(node);
-  if (text.starts_with("azureml:")) {
-    node.refuse("'" + text + "' is kept by Azure ML", "download it, and write the path of " + what + " on this machine");
-  }
-  if (text.starts_with("file://")) {
-    text.erase(0, 7);
-  } else if (text.starts_with("file:")) {
-    text.erase(0, 5);
-  } else if (text.find("://") != std::string::npos || text.starts_with("git+")) {
-    node.refuse("'" + text + "' is not on this machine", "download it, and write the path of " + what + " here");
-  }
-  if (text.empty()) node.refuse("is empty", "write the path of " + what);
-  if (text.find('\0') != std::string::npos) node.refuse("is no path", "write the path of " + what);
-  std::string path = fs::absolute(fs::path(folder) / text).lexically_normal().string();
-  if (path.size() > 1 && path.back() == '/') path.pop_back();
-  return path;
-}
-
-/// The same; what is there must be a folder, a file, or either.
-std::string existing_path(const YamlNode& node, const std::string& folder, bool may_be_file, bool may_be_folder) {
-  const std::string what = !may_be_folder ? "a file" : may_be_file ? "a file or folder" : "a folder";
-  const std::string path = local_path(node, folder, what);
-  std::error_code failure;
-  const fs::file_status status = fs::status(path, failure);
-  if (!fs::exists(status)) {
-    const bool missing = status.type() == fs::file_type::not_found;
-    node.refuse(path + (missing ? " is not there" : " cannot be looked at: " + failure.message()),
-                "write the path of " + what + ", relative to the file that names it");
-  }
-  if (fs::is_directory(status) ? !may_be_folder : !may_be_file) {
-    node.refuse(path + (fs::is_directory(status) ? " is a folder" : " is a file"), "write the path of " + what);
-  }
-  return path;
-}
-
-std::string folder_of(const std::string& file) { return fs::path(file).parent_path().string(); }
-
-bool is_data_type(const std::string& type) {
-  static const Names kTypes = {"uri_file",     "uri_folder",   "mltable",      "custom_model",
-                               "mlflow_model", "triton_model", "safe_tensors_model"};
-  return contains(kTypes, type);
-}
-
-bool is_literal_type(const std::string& type) {
-  static const Names kTypes = {"string", "number", "integer", "boolean"};
-  return contains(kTypes, type);
-}
-
-/// The `type` of an input or output, in lower case; "" where it has none.
-std::string type_of(const YamlNode& node) {
-  const YamlNode* type = find_value(node, "type");
-  if (!type) return "";
-  std::string name = read_text(*type);
-  for (char& c : name) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
-  if (!is_data_type(name) && !is_literal_type(name)) {
-    refuse_unknown(*type, "type", type->text,
-                   {"uri_file", "uri_folder", "mltable", "custom_model", "mlflow_model", "triton_model", "string",
-                    "number", "integer", "boolean"});
-  }
-  return name;
 }
 
 /// The text of a literal that is declared to be of `type`, or of none.
@@ -303,105 +203,6 @@ double read_grace(const YamlNode& node) {
   return seconds;
 }
 
-/// A component's file as a tree.
-YamlNode read_component(const YamlNode& trial, const std::string& folder) {
-  const std::string text = read_text(trial);
-  const bool looks_like_path = text.find_first_of("/.:") != std::string::npos;
-  if (!looks_like_path && !fs::exists(fs::path(folder) / text)) {
-    trial.refuse("'" + text + "' is no file", "name a built-in task, as '{model: mlp, dataset: digits}', a program, as " +
-                                                  std::string(kExample) + ", or the file of a command component");
-  }
-  const std::string path = existing_path(trial, folder, true, false);
-  if (std::error_code failure; !fs::is_regular_file(path, failure)) {
-    trial.refuse(path + " is no file", "name the YAML file of a command component");
-  }
-  YamlNode component = parse_yaml(read_text_file(path), path);
-  if (!component.is_map()) throw InputError({path}, "", "is no component", "write type, command, code, inputs");
-  if (const YamlNode* type = find_value(component, "type"); type && read_text(*type) != "command") {
-    type->refuse("'" + type->text + "' is not a command", "name a component with 'type: command'");
-  }
-  if (YamlNode* code = component.find("code"); code && !code->is_null()) {
-    YamlNode* const named = code->is_map() ? code->find("local_path") : code;
-    if (named) {
-      named->text = local_path(*named, folder_of(path), "a folder");
-      named->quoted = true;
-    }
-  }
-  if (YamlNode* inputs = component.find("inputs")) {
-    for (YamlNode& input : inputs->children) {
-      YamlNode* const data = input.find("path");
-      if (!data || data->is_null()) continue;
-      data->text = local_path(*data, folder_of(path), "a file or folder");
-      data->quoted = true;
-    }
-  }
-  component.key = "trial";
-  component.path = "trial";
-  return component;
-}
-
-/// Gives the sweep's inputs what the component declares of them.
-void merge_inputs(YamlNode& root, const YamlNode& declared) {
-  require_map(declared, "'{epochs: {type: integer, default: 10}}'");
-  if (!root.find("inputs") || root.find("inputs")->is_null()) {
-    root.children.erase(std::remove_if(root.children.begin(), root.children.end(),
-                                       [](const YamlNode& child) { return child.key == "inputs"; }),
-                        root.children.end());
-    root.children.push_back(map_node("inputs", "inputs", declared.where));
-  }
-  YamlNode& given = *root.find("inputs");
-  require_map(given, "'{epochs: 10}'");
-  Names names;
-  for (const YamlNode& entry : declared.children) names.push_back(entry.key);
-  for (const YamlNode& entry : given.children) {
-    if (!contains(names, entry.key)) refuse_unknown(entry, "input of the component", entry.key, names);
-  }
-  const YamlNode* space = root.find("search_space");
-  for (const YamlNode& entry : declared.children) {
-    const std::string type = entry.is_map() ? type_of(entry) : "";
-    if (YamlNode* own = given.find(entry.key)) {
-      if (!own->is_scalar() || type.empty()) continue;
-      YamlNode typed = map_node(own->key, own->path, own->where);
-      typed.children.push_back(text_node("type", typed, type));
-      typed.children.push_back(renamed(*own, is_data_type(type) ? "path" : "value", typed.path));
-      *own = std::move(typed);
-      continue;
-    }
-    if (space && space->find(entry.key)) continue;
-    YamlNode taken = map_node(entry.key, "inputs." + entry.key, entry.where);
-    if (!type.empty()) taken.children.push_back(text_node("type", taken, type));
-    const YamlNode* value = nullptr;
-    if (!entry.is_map()) {
-      value = entry.is_null() ? nullptr : &entry;
-    } else {
-      for (const char* key : {"path", "value", "default"}) {
-        if (!value) value = find_value(entry, key);
-      }
-    }
-    if (value) {
-      const bool is_path = entry.find("path") == value || is_data_type(type);
-      taken.children.push_back(renamed(*value, is_path ? "path" : "value", taken.path));
-      given.children.push_back(std::move(taken));
-      continue;
-    }
-    const YamlNode* optional = find_value(entry, "optional");
-    if (optional && read_flag(*optional)) continue;
-    entry.refuse("has no default, and the sweep gives it no value",
-                 "add 'inputs: {" + entry.key + ": ...}' to the sweep, or search it");
-  }
-}
-
-void merge_outputs(YamlNode& root, const YamlNode& declared) {
-  require_map(declared, "'{model: {type: uri_folder}}'");
-  if (!root.find("outputs")) root.children.push_back(map_node("outputs", "outputs", declared.where));
-  YamlNode& own = *root.find("outputs");
-  if (own.is_null()) own = map_node("outputs", "outputs", declared.where);
-  require_map(own, "'{model: {type: uri_folder}}'");
-  for (const YamlNode& entry : declared.children) {
-    if (!own.find(entry.key)) own.children.push_back(renamed(entry, entry.key, "outputs"));
-  }
-}
-
 }  // namespace
 
 bool is_program(const YamlNode& root) {
@@ -411,33 +212,11 @@ bool is_program(const YamlNode& root) {
   return trial->find("command") || trial->find("code") || trial->find("environment");
 }
 
-bool inline_component(YamlNode& root, const std::string& file) {
-  if (!is_program(root)) return false;
-  YamlNode& trial = *root.find("trial");
-  const bool declares = trial.find("inputs") || trial.find("outputs");
-  if (!trial.is_scalar() && !declares) return false;
-  YamlNode component = trial.is_scalar() ? read_component(trial, folder_of(file)) : trial;
-  trial = map_node("trial", "trial", component.where);
-  YamlNode inputs, outputs;
-  for (YamlNode& child : component.children) {
-    if (child.key == "inputs") {
-      inputs = std::move(child);
-    } else if (child.key == "outputs") {
-      outputs = std::move(child);
-    } else {
-      trial.children.push_back(std::move(child));
-    }
-  }
-  if (!inputs.is_null()) merge_inputs(root, inputs);
-  if (!outputs.is_null()) merge_outputs(root, outputs);
-  return true;
-}
-
 CommandSpec read_command(const YamlNode& root, const std::string& file, const SearchSpace& space,
                          std::vector<std::string>& ignored) {
   const std::string folder = folder_of(file);
   const YamlNode& trial = require(root, "trial", "");
-  require_map(trial, kExample);
+  require_map(trial, kProgramExample);
   if (const YamlNode* more = find_value(trial, "additional_includes")) {
     more->refuse("files beside the code are not copied", "put them, or links to them, into the folder of code");
   }

@@ -6,7 +6,10 @@
 #include <lockstep/sampling.h>
 #include <lockstep/sweep_spec.h>
 
+#include "core/component_file.h"
 #include "core/early_termination.h"
+#include "core/hyperdrive_file.h"
+#include "core/job_entries.h"
 #include "core/job_file.h"
 #include "core/search_space_file.h"
 #include "core/text_file.h"
@@ -25,10 +28,6 @@ constexpr int64_t kDefaultTotalTrials = 1000;
 /// Of a Gaussian process that is fitted exactly.
 constexpr int64_t kMaxModelSize = 10'000;
 constexpr int64_t kNoLimit = std::numeric_limits<int64_t>::max();
-
-bool contains(const Names& names, const std::string& name) {
-  return std::find(names.begin(), names.end(), name) != names.end();
-}
 
 std::string lower(std::string text) {
   for (char& c : text) c = static_cast<char>(std::tolower(static_cast<unsigned char>(c)));
@@ -205,14 +204,27 @@ std::map<std::string, Setting> read_trial(const YamlNode& root, const SearchSpac
   return trial;
 }
 
-/// The file's tree, overrides applied: a map.
-YamlNode read_document(const std::string& text, const std::string& file, const std::vector<Override>& overrides,
+/// A file's tree, overrides applied: a map.
+struct Document {
+  YamlNode root;
+  bool is_converted = false;          ///< from a run configuration of HyperDrive
+  std::vector<std::string> left_out;  ///< of that, a sentence each
+};
+
+Document read_document(const std::string& text, const std::string& file, const std::vector<Override>& overrides,
                        const std::string& cure) {
-  YamlNode root = parse_yaml(text, file);
+  Document document;
+  YamlNode& root = document.root;
+  root = parse_yaml(text, file);
   if (root.is_null()) throw InputError({file}, "", "is empty", cure);
   if (!root.is_map()) root.refuse(root.is_list() ? "the document is a list" : "the document is a single value", cure);
+  if (is_hyperdrive(root)) {
+    root = hyperdrive_to_sweep(root, document.left_out);
+    document.is_converted = true;
+    for (std::string& sentence : document.left_out) sentence = file + ": " + sentence;
+  }
   apply_overrides(root, overrides);
-  return root;
+  return document;
 }
 
 /// What sampling needs.
@@ -232,12 +244,19 @@ SweepSpec read_space(const YamlNode& root) {
 }  // namespace
 
 SweepSpec parse_sweep(const std::string& text, const std::string& file, const std::vector<Override>& overrides) {
-  YamlNode root = read_document(text, file, overrides, "write a sweep: type, trial, search_space, objective, limits");
+  Document document = read_document(text, file, overrides, "write a sweep: type, trial, search_space, objective, limits");
+  YamlNode& root = document.root;
+  if (document.is_converted && !root.find("trial")) {
+    throw InputError({file}, "", "names no script to run",
+                     "name it, as with --set trial.command='python train.py --lr ${{search_space.lr}}', or write the sweep "
+                     "with 'lockstep convert' and name it there");
+  }
   check_top_level(root);
   const bool inlined = inline_component(root, file);
   SweepSpec spec = read_space(root);
   spec.file = file;
-  spec.text = overrides.empty() && !inlined ? text : emit_yaml(root);
+  spec.text = overrides.empty() && !inlined && !document.is_converted ? text : emit_yaml(root);
+  spec.ignored = std::move(document.left_out);
   spec.display_name = read_display_name(root);
   spec.objective = read_objective(root);
   spec.limits = read_limits(root);
@@ -258,14 +277,15 @@ SweepSpec load_sweep_file(const std::string& path, const std::vector<Override>& 
 }
 
 SweepSpec parse_space(const std::string& text, const std::string& file, const std::vector<Override>& overrides) {
-  const YamlNode root = read_document(text, file, overrides, "write a search_space, with or without sampling_algorithm");
+  const Document document = read_document(text, file, overrides, "write a search_space, with or without sampling_algorithm");
+  const YamlNode& root = document.root;
   const bool is_sweep = std::any_of(root.children.begin(), root.children.end(), [](const YamlNode& child) {
     return child.key != "search_space" && child.key != "sampling_algorithm";
   });
   if (is_sweep) check_top_level(root);
   SweepSpec spec = read_space(root);
   spec.file = file;
-  spec.text = overrides.empty() ? text : emit_yaml(root);
+  spec.text = overrides.empty() && !document.is_converted ? text : emit_yaml(root);
   return spec;
 }
 
@@ -278,7 +298,8 @@ PolicyFile parse_policy(const std::string& text, const std::string& file, const 
   static const Names kSweep = {"early_termination", "objective", "search_space",
                                "sampling_algorithm", "trial", "limits"};
   YamlNode root = read_document(text, file, overrides,
-                                "write a policy, such as 'early_termination: {type: median_stopping}'");
+                                "write a policy, such as 'early_termination: {type: median_stopping}'")
+                      .root;
   const YamlNode* type = root.find("type");
   const bool is_block = !(type && type->is_scalar() && type->text == "sweep") &&
                         std::none_of(kSweep.begin(), kSweep.end(), [&](const auto& name) { return root.find(name); });

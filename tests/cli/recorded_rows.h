@@ -9,10 +9,10 @@
 namespace lockstep::testing {
 
 /// The rows of a query on a folder's sweep.db as text. Throws when the query fails.
-inline std::string rows(const std::filesystem::path& folder, const char* sql) {
+inline std::string rows(const std::filesystem::path& folder, const char* sql, int flags = SQLITE_OPEN_READONLY) {
   sqlite3* database = nullptr;
   std::string out, failure;
-  if (sqlite3_open_v2((folder / "sweep.db").c_str(), &database, SQLITE_OPEN_READONLY, nullptr) != SQLITE_OK) {
+  if (sqlite3_open_v2((folder / "sweep.db").c_str(), &database, flags, nullptr) != SQLITE_OK) {
     failure = "cannot open";
   } else {
     sqlite3_busy_timeout(database, 5000);
@@ -26,6 +26,11 @@ inline std::string rows(const std::filesystem::path& folder, const char* sql) {
   sqlite3_close(database);
   if (!failure.empty()) throw std::runtime_error(failure);
   return out;
+}
+
+/// Changes a folder's sweep.db.
+inline void change(const std::filesystem::path& folder, const std::string& sql) {
+  rows(folder, sql.c_str(), SQLITE_OPEN_READWRITE);
 }
 
 /// Everything that a sweep came to: all but times, and how often it was resumed. Reals are exact in SQLite's text.
