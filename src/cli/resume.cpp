@@ -3,6 +3,7 @@
 #include "cli/command_sweep.h"
 #include "cli/commands.h"
 #include "cli/recorded_sweep.h"
+#include "cli/resume_trials.h"
 #include "cli/sweep_run.h"
 #include "store/results.h"
 #include "store/stored_past.h"
@@ -13,10 +14,12 @@ namespace {
 struct ResumeOptions {
   std::string directory;
   std::string timeout;
+  std::vector<std::string> trials;  ///< these alone
   SweepRunOptions training;
 };
 
 void resume(const ResumeOptions& options) {
+  if (!options.trials.empty()) return resume_trials(options.directory, options.trials, options.training);
   const SweepRecord record = load_results(options.directory);
   const auto note = [&](const std::string& text) { options.training.note(text); };
   if (record.end == RecordedEnd::kCompleted) {
@@ -55,6 +58,10 @@ void add_resume(CLI::App& app) {
   command->add_option("DIR", options->directory, "folder of the sweep's results")->required();
   command->add_option("--timeout", options->timeout, "instead of limits.timeout; counts what was trained before too")
       ->type_name("SECONDS");
+  command->add_option("--trial", options->trials, "of a sweep that is over: this trial alone, to its end; may be repeated")
+      ->type_name("N")
+      ->allow_extra_args(false)
+      ->excludes("--timeout");
   options->training.device = "";
   options->training.add_to(*command);
   command->get_option("--device")->default_str("the one it began on");
@@ -62,8 +69,10 @@ void add_resume(CLI::App& app) {
       "The sweep goes on from its last checkpoint and ends as if nothing had happened: on the same machine with the\n"
       "same results, bit for bit. What the journal has beyond the checkpoint is trained again. The sweep is the one\n"
       "that was started, even if its file has changed since; what differs is said.\n\n"
-      "Example:\n"
-      "  lockstep resume lockstep-results/digits_mlp-20260101-120000");
+      "With --trial, a trial that a policy or limits.trial_timeout ended trains on to its end, with its configuration.\n\n"
+      "Examples:\n"
+      "  lockstep resume lockstep-results/digits_mlp-20260101-120000\n"
+      "  lockstep resume results --trial 17 --trial 23");
   command->callback([options] { resume(*options); });
 }
 

@@ -25,15 +25,6 @@ namespace {
 
 constexpr size_t kBestShown = 5;
 
-/// The report is one way of looking at results that are safe already: without it the sweep has not failed.
-void write_report_or_warn(const std::string& output) noexcept {
-  try {
-    write_report(output, output + "/" + kReportFile);
-  } catch (const std::exception& error) {
-    std::fprintf(stderr, "lockstep: warning: no report was written: %s; `lockstep report` writes it later\n", error.what());
-  }
-}
-
 /// Writes out what a sweep that failed has in its journal. A second failure must not hide the first.
 bool export_after_failure(const std::string& output) noexcept {
   try {
@@ -62,6 +53,14 @@ class StopFile final : public SweepObserver {
 };
 
 }  // namespace
+
+void write_report_or_warn(const std::string& output) noexcept {
+  try {
+    write_report(output, output + "/" + kReportFile);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "lockstep: warning: no report was written: %s; `lockstep report` writes it later\n", error.what());
+  }
+}
 
 void SweepRunOptions::add_training_to(CLI::App& command) {
   command.add_option("--device", device, "auto, cpu, cuda or cuda:N")->capture_default_str();

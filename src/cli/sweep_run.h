@@ -52,6 +52,10 @@ struct TakenUp {
   SweepObserver* check = nullptr;  ///< told before all others; may be null
 };
 
+/// Writes the sweep's page. The report is one way of looking at results that are safe already: without it the sweep has not
+/// failed, so a failure is a warning.
+void write_report_or_warn(const std::string& output) noexcept;
+
 /// What the results say of the run that makes them.
 RunInfo run_info(const SweepSpec& spec, const Configurations& configurations, Training& training, const Device& device,
                  uint64_t seed);

@@ -12,11 +12,12 @@ namespace lockstep::cli {
 
 namespace {
 
-/// Until when each trial is needed, by its intervals: `trial` itself and, up to an exploit, its source. Trials that took
+/// Until when each trial is needed, by its intervals: the wanted ones and, up to an exploit, their sources. Trials that took
 /// over weights were compared at equal age, so all of them can start together.
-std::map<int64_t, int64_t> needed_until(const std::map<int64_t, const TrialRecord*>& trials, int64_t trial, int64_t n) {
+std::map<int64_t, int64_t> needed_until(const std::map<int64_t, const TrialRecord*>& trials,
+                                        const std::map<int64_t, int64_t>& wanted) {
   std::map<int64_t, int64_t> needed;
-  std::vector<std::pair<int64_t, int64_t>> open{{trial, n}};
+  std::vector<std::pair<int64_t, int64_t>> open(wanted.begin(), wanted.end());
   while (!open.empty()) {
     const auto [id, until] = open.back();
     open.pop_back();
@@ -52,40 +53,48 @@ const TrialRecord& find_trial(const SweepRecord& record, const std::string& text
   throw InputError(record.directory + " has no trial " + text + "; " + known);
 }
 
-std::vector<double> train_again(const SweepRecord& record, Training& training, const TrialRecord& trial,
-                                int64_t n_intervals) {
+void train_again(const SweepRecord& record, Training& training, const std::map<int64_t, int64_t>& n_intervals,
+                 const AfterInterval& after_interval) {
   std::map<int64_t, const TrialRecord*> trials;
   for (const TrialRecord& each : record.trials) trials[each.number] = &each;
-  const auto needed = needed_until(trials, trial.number, n_intervals);
+  auto needed = needed_until(trials, n_intervals);
 
   std::vector<Placement> placements;
-  int64_t slot = 0;
-  for (const auto& [id, until] : needed) {
-    if (id == trial.number) slot = static_cast<int64_t>(placements.size());
-    placements.push_back({static_cast<int64_t>(placements.size()), id});
-  }
+  for (const auto& [id, until] : needed) placements.push_back({static_cast<int64_t>(placements.size()), id});
   Executor& executor = training.executor();
   const Context context = training.context();
   DeviceBuffer<double> reports(training.backend(), context, placements.size());
   std::vector<double> host(placements.size());
-  std::vector<double> metrics;
   executor.start(placements);
-  for (int64_t n = 1; n <= n_intervals; ++n) {
+  for (int64_t n = 1; !needed.empty(); ++n) {
     executor.train_interval(reports.data());
     reports.download(host.data(), host.size());
-    metrics.push_back(host[static_cast<size_t>(slot)]);
+    std::map<int64_t, double> wanted;
+    for (const auto& [slot, id] : placements) {
+      if (needed.count(id) != 0 && n_intervals.count(id) != 0) wanted[id] = host[static_cast<size_t>(slot)];
+    }
+    std::vector<int64_t> done = after_interval(n, wanted);
     std::vector<Exploit> exploits;
-    std::vector<int64_t> done;
     for (const auto& [id, until] : needed) {
       for (const ExploitRecord& exploit : trials.at(id)->exploits) {
         if (exploit.interval == n && n < until) exploits.push_back({id, exploit.source, exploit.draws});
       }
-      if (until == n && id != trial.number) done.push_back(id);
+      if (until == n && std::find(done.begin(), done.end(), id) == done.end()) done.push_back(id);
     }
     if (!exploits.empty()) executor.exploit(exploits);
     if (!done.empty()) executor.retire(done);
+    for (const int64_t id : done) needed.erase(id);
   }
-  executor.keep(trial.number);
+}
+
+std::vector<double> train_again(const SweepRecord& record, Training& training, const TrialRecord& trial,
+                                int64_t n_intervals) {
+  std::vector<double> metrics;
+  train_again(record, training, {{trial.number, n_intervals}}, [&](int64_t n, const std::map<int64_t, double>& reports) {
+    metrics.push_back(reports.at(trial.number));
+    if (n == n_intervals) training.executor().keep(trial.number);
+    return std::vector<int64_t>();
+  });
   return metrics;
 }
 
