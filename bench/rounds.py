@@ -33,11 +33,12 @@ def parser(description, name, min_seconds=None, n_rounds=5):
     return result
 
 
-def prepare(args, targets):
+def prepare(args, targets, peers=True):
     """Installs the peers and builds `targets` where they are missing. Returns the folder of the programs."""
     if args.rounds < 1:
         sys.exit("--rounds must be at least 1")
-    subprocess.run([PEERS / "install"], check=True)
+    if peers:
+        subprocess.run([PEERS / "install"], check=True)
     build_dir = pathlib.Path(args.build_dir).resolve() if args.build_dir else ROOT / "build-bench"
     if not args.build_dir:
         environment = dict(os.environ, LOCKSTEP_BUILD_DIR="build-bench",

@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -43,6 +44,11 @@ class BayesianSampler {
   /// @param draws [n_params] as in Configurations
   /// @return the observation's number, for `revise`
   int64_t tell(std::span<const double> draws, double value);
+  /// What a trial of an earlier sweep came to: its value, or that it failed. Its configuration may be proposed again, once:
+  /// whoever looks at this sweep's best alone is not to miss it.
+  /// @return the observation's number; nothing where the trial says nothing of a configuration: it lies outside of the
+  ///         space, or ended without a value and without having failed
+  std::optional<int64_t> tell(const EarlierTrial& trial);
   /// Another value for an observation that was told: a better estimate of what a trial would have come to that was
   /// stopped, say.
   void revise(int64_t observation, double value);
@@ -61,6 +67,9 @@ class BayesianSampler {
 /// What chooses the configurations of a sweep by Bayesian sampling; nullptr where `spec.sampling` is another. A trial's
 /// value is its best metric. One that a policy stopped counts as if it had gained afterwards what trials gain on average
 /// after that age, so that it compares with the others as it did at equal age. The same calls give the same proposals.
-std::unique_ptr<Proposer> make_proposer(const SweepSpec& spec, uint64_t seed);
+/// @param earlier what is known from earlier sweeps: they are observations from the start, the first configurations
+///                included (`BayesianSettings::startup`). One whose state is not kFinished had not trained as long as this
+///                sweep's trials will, and counts like one that a policy stopped after its reports
+std::unique_ptr<Proposer> make_proposer(const SweepSpec& spec, uint64_t seed, std::span<const EarlierTrial> earlier = {});
 
 }  // namespace lockstep

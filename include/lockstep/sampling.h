@@ -31,7 +31,8 @@ int64_t trial_count(const SweepSpec& spec);
 int64_t concurrent_limit(const SweepSpec& spec);
 
 /// What a user should know of a sweep's sampling, such as how much of the grid its limit leaves; "" when nothing.
-std::string sampling_note(const SweepSpec& spec);
+/// @param n_observations that Bayesian sampling begins with
+std::string sampling_note(const SweepSpec& spec, int64_t n_observations = 0);
 
 /// Draws configurations run by run, into device memory. Trial k's configuration depends on the algorithm, the context's
 /// seed, k and the parameter's column alone; a grid's on k and the choices before and after it.

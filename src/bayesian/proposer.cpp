@@ -5,6 +5,8 @@
 #include <deque>
 #include <limits>
 #include <memory>
+#include <optional>
+#include <span>
 #include <unordered_map>
 #include <utility>
 #include <vector>
@@ -12,6 +14,7 @@
 #include <lockstep/bayesian.h>
 
 #include "bayesian/gains.h"
+#include "core/failures.h"
 
 namespace lockstep {
 namespace {
@@ -26,10 +29,12 @@ BayesianOptions options_of(const SweepSpec& spec, uint64_t seed) {
 
 class BayesianProposer final : public Proposer {
  public:
-  BayesianProposer(const SweepSpec& spec, uint64_t seed)
+  BayesianProposer(const SweepSpec& spec, uint64_t seed, std::span<const EarlierTrial> earlier)
       : sampler_(spec.search_space, options_of(spec, seed)),
         n_params_(spec.search_space.n_params()),
-        sign_(spec.objective.goal == Goal::kMaximize ? 1 : -1) {}
+        sign_(spec.objective.goal == Goal::kMaximize ? 1 : -1) {
+    for (const EarlierTrial& trial : earlier) tell(trial);
+  }
 
   void on_start(const SweepSpec&, const Configurations& configurations) override { n_left_ = configurations.n_trials(); }
 
@@ -81,16 +86,29 @@ class BayesianProposer final : public Proposer {
   };
 
   void read_metric(const MetricReport& report) {
-    double& best = running_.at(report.trial).best;
-    const double now = std::isfinite(report.metric) ? std::max(best, sign_ * report.metric) : best;
-    if (report.interval > 1 && std::isfinite(best)) gains_.add(report.interval, now - best);
+    add_report(report.interval, report.metric, running_.at(report.trial).best);
+  }
+
+  /// Renews a trial's best by what it reported at `interval`.
+  void add_report(int64_t interval, double metric, double& best) {
+    const double now = std::isfinite(metric) ? std::max(best, sign_ * metric) : best;
+    if (interval > 1 && std::isfinite(best)) gains_.add(interval, now - best);
     best = now;
+  }
+
+  void tell(const EarlierTrial& trial) {
+    double best = -std::numeric_limits<double>::infinity();
+    for (size_t i = 0; i < trial.reports.size(); ++i) add_report(static_cast<int64_t>(i) + 1, trial.reports[i], best);
+    const std::optional<int64_t> observation = sampler_.tell(trial);
+    const bool is_final = trial.state == TrialState::kFinished || has_failed(trial.state) || trial.reports.empty();
+    if (!observation || is_final) return;
+    stopped_.push_back({*observation, static_cast<int64_t>(trial.reports.size()), sign_ * trial.value.value()});
   }
 
   void tell(const TrialEnd& end) {
     const auto found = running_.find(end.trial);
     const double best = found->second.best;
-    const bool failed = end.state == TrialState::kDiverged || !std::isfinite(best);
+    const bool failed = has_failed(end.state) || !std::isfinite(best);
     const int64_t observation = sampler_.tell(found->second.draws, failed ? std::nan("") : sign_ * best);
     if (!failed && end.state != TrialState::kFinished) stopped_.push_back({observation, end.interval, best});
     running_.erase(found);
@@ -121,9 +139,9 @@ class BayesianProposer final : public Proposer {
 
 }  // namespace
 
-std::unique_ptr<Proposer> make_proposer(const SweepSpec& spec, uint64_t seed) {
+std::unique_ptr<Proposer> make_proposer(const SweepSpec& spec, uint64_t seed, std::span<const EarlierTrial> earlier) {
   if (spec.sampling.algorithm != SamplingAlgorithm::kBayesian) return nullptr;
-  return std::make_unique<BayesianProposer>(spec, seed);
+  return std::make_unique<BayesianProposer>(spec, seed, earlier);
 }
 
 }  // namespace lockstep

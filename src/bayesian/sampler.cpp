@@ -18,6 +18,7 @@
 #include "bayesian/log_ei.h"
 #include "bayesian/thinning.h"
 #include "bayesian/thompson.h"
+#include "core/failures.h"
 #include "torch/device_context.h"
 
 namespace lockstep {
@@ -54,6 +55,7 @@ struct Observation {
   std::vector<double> point;
   double value = 0;  ///< larger is better; not finite: failed
   int64_t island = 0;
+  bool is_earlier = false;  ///< of an earlier sweep
 };
 
 /// Hyperparameters that were found for an island, and how many observations it had when they were looked for from nothing.
@@ -252,10 +254,13 @@ struct BayesianSampler::State {
     return {torch::cat({local, by_thompson(n_global, kEverything)}), islands};
   }
 
-  /// Moves configurations that are there already, observed, pending or in this batch, as long as the space has others.
+  /// Moves configurations that are there already, observed in this sweep, pending or in this batch, as long as the space
+  /// has others.
   void separate(Tensor& points) {
     std::vector<const Observation*> others = all_pending();
-    for (const auto& each : told) others.push_back(&each);
+    for (const auto& each : told) {
+      if (!each.is_earlier) others.push_back(&each);
+    }
     const Tensor known = points_of(others);
     const int64_t q = points.size(0);
     Tensor same = torch::empty({q}, torch::kByte);
@@ -366,6 +371,14 @@ int64_t BayesianSampler::tell(std::span<const double> draws, double value) {
   seen.value = state.larger_is_better(value);
   state.told.push_back(std::move(seen));
   return n_told() - 1;
+}
+
+std::optional<int64_t> BayesianSampler::tell(const EarlierTrial& trial) {
+  const bool failed = has_failed(trial.state);
+  if (trial.draws.empty() || (!failed && !trial.value)) return std::nullopt;
+  const int64_t observation = tell(trial.draws, failed ? std::nan("") : *trial.value);
+  state_->told.back().is_earlier = true;
+  return observation;
 }
 
 void BayesianSampler::revise(int64_t observation, double value) {

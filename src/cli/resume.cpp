@@ -42,6 +42,7 @@ void resume(const ResumeOptions& options) {
     throw DataError(options.directory + ": " + again.data_difference +
                     ", and half a sweep on other data means nothing; bring the data back, or run the sweep again");
   }
+  again.info.earlier = load_earlier_trials(options.directory);
   StoredPast past(record);
   note(past.n_ticks() == 0 ? "Without a checkpoint: from the start"
                            : "From the checkpoint after interval " + std::to_string(past.n_ticks()) + " of the sweep");

@@ -1,10 +1,16 @@
+#include <algorithm>
 #include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+#include <vector>
 
 #include <lockstep/sampling.h>
 
 #include "cli/command_sweep.h"
 #include "cli/commands.h"
 #include "cli/sweep_run.h"
+#include "store/earlier_trials.h"
 #include "store/output_directory.h"
 
 namespace lockstep::cli {
@@ -15,13 +21,26 @@ struct RunOptions {
   SweepRunOptions training;
   std::string output;
   bool overwrite = false;
+  std::vector<std::string> warm_start;
 };
+
+/// How many intervals each trial trains; nothing where that depends on its configuration.
+std::optional<int64_t> common_n_intervals(const Configurations& configurations, const Executor& executor) {
+  std::optional<int64_t> out;
+  for (int64_t row = 0; row < configurations.n_trials(); ++row) {
+    const int64_t n = executor.n_intervals(configurations.first_trial() + row);
+    if (out && *out != n) return std::nullopt;
+    out = n;
+  }
+  return out;
+}
 
 void run(const RunOptions& options) {
   const SweepSpec spec = options.sweep.load();
   const std::string output =
       options.output.empty() ? default_output_directory(spec, std::chrono::system_clock::now()) : options.output;
   check_output_directory(output, options.overwrite);
+  const std::vector<EarlierSweep> earlier = load_earlier_sweeps(options.warm_start, spec);
 
   const auto note = [&](const std::string& text) { options.training.note(text); };
   for (const std::string& sentence : spec.ignored) note(sentence);
@@ -43,7 +62,15 @@ void run(const RunOptions& options) {
   Training training(spec, configurations, device, seed, options.training.executor);
   RunInfo info = run_info(spec, configurations, training, device, seed);
   options.training.note_details(info);
-  if (const std::string sampled = sampling_note(spec); !sampled.empty()) {
+  WarmStart warm_start = match_earlier_trials(earlier, spec, common_n_intervals(configurations, training.executor()));
+  for (const std::string& text : warm_start.notes) {
+    note(text);
+    info.notes.push_back(text);
+  }
+  info.earlier = std::move(warm_start.trials);
+  const int64_t n_observations = std::count_if(info.earlier.begin(), info.earlier.end(),
+                                               [](const EarlierTrial& trial) { return !trial.draws.empty(); });
+  if (const std::string sampled = sampling_note(spec, n_observations); !sampled.empty()) {
     note(sampled);
     info.notes.push_back(sampled);
   }
@@ -60,6 +87,11 @@ void add_run(CLI::App& app) {
       ->add_option("-o,--output", options->output, "folder for the results (default: lockstep-results/NAME-TIME)")
       ->type_name("DIR");
   command->add_flag("--overwrite", options->overwrite, "replace the sweep that the folder holds");
+  command
+      ->add_option("--warm-start", options->warm_start,
+                   "folders of earlier sweeps, imported ones too: Bayesian sampling begins with their trials as observations, "
+                   "and early termination compares with their curves")
+      ->type_name("DIR...");
   options->training.add_to(*command);
   command->footer(
       "Progress goes to standard error, the summary to standard output. Ctrl-C finishes the interval, writes the\n"
@@ -67,6 +99,7 @@ void add_run(CLI::App& app) {
       "Examples:\n"
       "  lockstep run sweep.yml --seed 7\n"
       "  lockstep run sweep.yml --set trial.epochs=5 --set search_space.lr.max_value=-2\n"
+      "  lockstep run sweep.yml --warm-start results-of-monday results-of-tuesday\n"
       "  lockstep run sweep.yml --quiet --format json > summary.json");
   command->callback([options] { run(*options); });
 }

@@ -145,7 +145,7 @@ void train_sweep(const SweepSpec& spec, Configurations& configurations, const Tr
         return run_sweep(spec, configurations, chosen_by..., trainer.executor, trainer.backend, trainer.context, observers,
                          &interrupt.requested(), past ? &past->past : nullptr);
       };
-      const std::unique_ptr<Proposer> proposer = make_proposer(spec, info.seed);
+      const std::unique_ptr<Proposer> proposer = make_proposer(spec, info.seed, info.earlier);
       result = proposer ? go(*proposer) : go();
     } catch (const std::exception& error) {
       progress.break_line();
@@ -159,7 +159,7 @@ void train_sweep(const SweepSpec& spec, Configurations& configurations, const Tr
   }
 
   const SweepSummary summary{spec,      configurations, result, leaderboard.top(kBestShown, configurations),
-                             info.seed, info.device,    output};
+                             info.seed, info.device,    output, info.earlier};
   const bool json = options.format == "json";
   print(json ? json_text(summary_json(summary)) + "\n" : (options.quiet ? "" : "\n") + summary_text(summary));
   if (result.end == SweepEnd::kInterrupted) throw ExitRequest{static_cast<int>(ExitCode::kInterrupted)};

@@ -22,13 +22,13 @@ constexpr int64_t kBayesianRounds = 10;
 /// The least trials a hyperparameter that Azure ML advises.
 constexpr int64_t kAdvisedTrials = 20;
 
-std::string bayesian_note(const SweepSpec& spec) {
+std::string bayesian_note(const SweepSpec& spec, int64_t n_observations) {
   const int64_t n_trials = trial_count(spec);
   std::string note = "Bayesian: " + std::to_string(n_trials) + " configurations are chosen as the sweep runs, " +
                      std::to_string(std::min(concurrent_limit(spec), n_trials)) + " trials at once at most (" +
                      (spec.limits.max_concurrent_trials > 0 ? "" : "a tenth; set ") + "limits.max_concurrent_trials)";
   const int64_t advised = kAdvisedTrials * spec.search_space.n_params();
-  if (n_trials >= advised) return note;
+  if (n_trials + n_observations >= advised) return note;
   return note + ". Warning: " + std::to_string(spec.search_space.n_params()) + " hyperparameters want " +
          std::to_string(advised) + " trials or more (limits.max_total_trials), " + std::to_string(kAdvisedTrials) +
          " each; with fewer, random sampling does about as well";
@@ -123,8 +123,8 @@ int64_t concurrent_limit(const SweepSpec& spec) {
   return (n_trials + kBayesianRounds - 1) / kBayesianRounds;
 }
 
-std::string sampling_note(const SweepSpec& spec) {
-  if (spec.sampling.algorithm == SamplingAlgorithm::kBayesian) return bayesian_note(spec);
+std::string sampling_note(const SweepSpec& spec, int64_t n_observations) {
+  if (spec.sampling.algorithm == SamplingAlgorithm::kBayesian) return bayesian_note(spec, n_observations);
   if (spec.sampling.algorithm != SamplingAlgorithm::kGrid) return "";
   const int64_t size = grid_size(spec.search_space);
   const int64_t n_trials = trial_count(spec);

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 
+#include "core/early_termination.h"
 #include "report/format.h"
 
 namespace lockstep {
@@ -15,6 +16,22 @@ const char* end_name(SweepEnd end) {
     case SweepEnd::kCompleted: break;
   }
   return "completed";
+}
+
+/// What a sweep took of earlier trials.
+struct Taken {
+  int64_t n_observations = 0;
+  int64_t n_curves = 0;
+};
+
+Taken taken(const SweepSummary& summary) {
+  Taken out;
+  for (const EarlierTrial& trial : summary.earlier) {
+    out.n_observations += trial.draws.empty() ? 0 : 1;
+    out.n_curves += trial.reports.empty() ? 0 : 1;
+  }
+  if (!compares_with_earlier(summary.spec.early_termination.kind)) out.n_curves = 0;
+  return out;
 }
 
 }  // namespace
@@ -79,6 +96,11 @@ std::string summary_text(const SweepSummary& summary) {
            " of the training: " + format_count(p.trial_intervals) + " of " + format_count(p.trial_intervals_full) +
            (is_estimate ? " reports.\n" : " trial-epochs.\n");
   }
+  if (!summary.earlier.empty()) {
+    const auto [n_observations, n_curves] = taken(summary);
+    out += "Warm start: " + format_count(n_observations) + " observations and " + format_count(n_curves) +
+           " curves of earlier trials.\n";
+  }
   out += "Time: " + format_duration(p.elapsed_s);
   const bool side_by_side = !summary.spec.command;
   if (side_by_side && p.elapsed_s > 0 && p.training_s > 0) {
@@ -126,6 +148,10 @@ nlohmann::ordered_json summary_json(const SweepSummary& summary) {
   out["trial_intervals_without_policy"] = p.trial_intervals_full;
   out["savings"] = result.savings();
   if (is_pbt) out["exploits"] = p.n_exploits;
+  if (!summary.earlier.empty()) {
+    const auto [n_observations, n_curves] = taken(summary);
+    out["earlier_trials"] = {{"observations", n_observations}, {"curves", n_curves}};
+  }
   out["elapsed_s"] = p.elapsed_s;
   out["training_s"] = p.training_s;
   out["seed"] = summary.seed;

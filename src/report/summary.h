@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -21,6 +22,7 @@ struct SweepSummary {
   uint64_t seed = 0;
   std::string device;
   std::string output_dir;
+  std::span<const EarlierTrial> earlier = {};  ///< that the sweep began with
 };
 
 /// A value as JSON, with its kind.

@@ -32,7 +32,8 @@ struct RunInfo {
   uint64_t seed = 0;               ///< used, whether given or drawn
   int64_t n_slots = 0;             ///< trials that could train at once
   std::string plan;                ///< how trials were grouped, as JSON; "": nobody says
-  std::vector<std::string> notes;  ///< of the executor and the data
+  std::vector<std::string> notes;  ///< of the executor, the data and what the sweep learns from
+  std::vector<EarlierTrial> earlier;  ///< that it learns from: a resume needs them, and their folders may be gone by then
 };
 
 /// How far a sweep was that goes on: what its database may keep.

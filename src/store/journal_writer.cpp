@@ -42,6 +42,15 @@ const char* end_name(SweepEnd end) {
   return "completed";
 }
 
+/// {name: value, or the index of a choice}
+std::string params_json(const SearchSpace& space, const std::vector<double>& draws) {
+  auto params = nlohmann::ordered_json::object();
+  for (int64_t column = 0; column < space.n_params(); ++column) {
+    params[space[column].name] = draws[static_cast<size_t>(column)];
+  }
+  return json_text(params);
+}
+
 void bind_metric(Statement& statement, int index, double metric) {
   if (std::isfinite(metric)) {
     statement.bind(index, metric);
@@ -119,6 +128,22 @@ void JournalWriter::insert_sweep(UtcTime time, const SweepSpec& spec, const Sear
       .bind(16, info_.data_fingerprint)
       .bind(17, info_.n_slots)
       .run();
+  insert_earlier(space);
+}
+
+void JournalWriter::insert_earlier(const SearchSpace& space) {
+  if (info_.earlier.empty()) return;
+  Statement insert(database_, "INSERT INTO lockstep_earlier_trials (state, value, params_json, reports_json) VALUES (?, ?, ?, ?)");
+  for (const EarlierTrial& trial : info_.earlier) {
+    insert.bind(1, std::string(state_word(trial.state)));
+    bind_metric(insert, 2, trial.value.value_or(kNoMetric));
+    if (trial.draws.empty()) {
+      insert.bind_null(3);
+    } else {
+      insert.bind(3, params_json(space, trial.draws));
+    }
+    insert.bind(4, json_text(trial.reports)).run();  // what is not finite becomes null
+  }
 }
 
 void JournalWriter::write_imported(UtcTime start, const ImportedSweep& sweep) {
@@ -204,16 +229,12 @@ void JournalWriter::insert_trial(int64_t trial) {
 }
 
 void JournalWriter::insert_exploit(UtcTime time, const TrialExploit& exploit) {
-  nlohmann::ordered_json params = nlohmann::ordered_json::object();
-  for (int64_t column = 0; column < configurations_.space().n_params(); ++column) {
-    params[configurations_.space()[column].name] = exploit.draws[static_cast<size_t>(column)];
-  }
   insert_exploit_.bind(1, row_id(exploit.trial))
       .bind(2, exploit.interval)
       .bind(3, row_id(exploit.source))
       .bind(4, exploit.metric)
       .bind(5, exploit.threshold)
-      .bind(6, json_text(params))
+      .bind(6, params_json(configurations_.space(), exploit.draws))
       .bind(7, exploit.reason)
       .bind(8, utc_text(time))
       .run();

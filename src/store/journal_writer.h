@@ -38,6 +38,7 @@ class JournalWriter {
 
  private:
   void insert_sweep(UtcTime time, const SweepSpec& spec, const SearchSpace& space, int64_t n_trials);
+  void insert_earlier(const SearchSpace& space);
   void insert_trial(int64_t trial);
   void insert_event(UtcTime time, const TrialEnd& end);
   void insert_exploit(UtcTime time, const TrialExploit& exploit);

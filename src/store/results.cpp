@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <limits>
 #include <map>
+#include <utility>
 
 #include <nlohmann/json.hpp>
 
@@ -165,6 +167,13 @@ void read_values(Database& database, const std::map<int64_t, size_t>& index, Swe
   }
 }
 
+std::vector<double> read_params(const std::string& json, const SearchSpace& space) {
+  const auto params = nlohmann::json::parse(json);
+  std::vector<double> draws;
+  for (const Parameter& parameter : space.parameters()) draws.push_back(params.at(parameter.name).get<double>());
+  return draws;
+}
+
 /// The layout's version must be at least kExploitsVersion.
 void read_exploits(Database& database, const std::map<int64_t, size_t>& index, SweepRecord& record) {
   Statement query(database,
@@ -173,11 +182,9 @@ void read_exploits(Database& database, const std::map<int64_t, size_t>& index, S
   while (query.step()) {
     const auto found = index.find(query.integer(0));
     if (found == index.end()) continue;
-    ExploitRecord exploit{query.integer(1), query.integer(2), {}, {}};
-    const auto draws = nlohmann::json::parse(query.text(3));
-    for (const Parameter& parameter : record.search_space.parameters()) {
-      exploit.draws.push_back(draws.at(parameter.name).get<double>());
-      exploit.hyperparameters.push_back(parameter.distribution.decode(exploit.draws.back()));
+    ExploitRecord exploit{query.integer(1), query.integer(2), {}, read_params(query.text(3), record.search_space)};
+    for (size_t i = 0; i < exploit.draws.size(); ++i) {
+      exploit.hyperparameters.push_back(record.search_space[static_cast<int64_t>(i)].distribution.decode(exploit.draws[i]));
     }
     record.trials[found->second].exploits.push_back(std::move(exploit));
   }
@@ -263,6 +270,28 @@ Reports load_reports(const std::string& directory) {
     trial.push_back(metric_value(query, 2, 3));
   }
   return reports;
+}
+
+std::vector<EarlierTrial> load_earlier_trials(const std::string& directory) {
+  Database database(find_database(directory), Database::Mode::kRead);
+  database.set_busy_timeout(kBusyTimeoutMs);
+  check_is_ours(database);
+  SweepRecord record;
+  if (read_sweep(database, record) < kEarlierTrialsVersion) return {};
+  std::vector<EarlierTrial> out;
+  Statement query(database,
+                  "SELECT state, value, params_json, reports_json FROM lockstep_earlier_trials ORDER BY earlier_trial_id");
+  while (query.step()) {
+    EarlierTrial trial;
+    trial.state = parse_state("", query.text(0));
+    if (!query.is_null(1)) trial.value = query.real(1);
+    if (!query.is_null(2)) trial.draws = read_params(query.text(2), record.search_space);
+    for (const auto& report : nlohmann::json::parse(query.text(3))) {
+      trial.reports.push_back(report.is_null() ? std::numeric_limits<double>::quiet_NaN() : report.get<double>());
+    }
+    out.push_back(std::move(trial));
+  }
+  return out;
 }
 
 SweepRecord load_results(const std::string& directory) {

@@ -8,6 +8,7 @@
 
 #include <lockstep/backend.h>
 #include <lockstep/search_space.h>
+#include <lockstep/sweep.h>
 #include <lockstep/sweep_spec.h>
 
 #include "store/utc_time.h"
@@ -106,5 +107,8 @@ using Reports = std::map<int64_t, std::vector<double>>;
 
 /// Every report of every trial that was started. Throws as `load_results` does.
 Reports load_reports(const std::string& directory);
+
+/// The trials of earlier sweeps that this one was given to learn from, in its order. Throws as `load_results` does.
+std::vector<EarlierTrial> load_earlier_trials(const std::string& directory);
 
 }  // namespace lockstep

@@ -141,6 +141,12 @@ CREATE TABLE lockstep_exploits (
   reason TEXT NOT NULL,
   "datetime" DATETIME NOT NULL,
   UNIQUE (trial_id, interval));
+CREATE TABLE lockstep_earlier_trials (
+  earlier_trial_id INTEGER NOT NULL PRIMARY KEY,
+  state TEXT NOT NULL,
+  value FLOAT,
+  params_json TEXT,
+  reports_json TEXT NOT NULL);
 )sql";
 
 }  // namespace

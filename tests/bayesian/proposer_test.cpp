@@ -150,6 +150,96 @@ TEST(BayesianSweep, TakesWhatWasChosenBeforeAResume) {
   EXPECT_EQ(proposer->propose(2).size(), 4u);
 }
 
+/// Trials of an earlier sweep over the same function, at points of a lattice, which end at `n_intervals`.
+std::vector<EarlierTrial> lattice(int64_t n, int64_t n_intervals, TrialState state) {
+  std::vector<EarlierTrial> out;
+  for (int64_t i = 0; i < n * n; ++i) {
+    EarlierTrial trial;
+    trial.draws = {(static_cast<double>(i / n) + 0.5) / static_cast<double>(n), (static_cast<double>(i % n) + 0.5) / static_cast<double>(n)};
+    const double level = RisingExecutor::level(trial.draws);
+    trial.state = std::isnan(level) ? TrialState::kDiverged : state;
+    for (int64_t age = 1; age <= n_intervals; ++age) trial.reports.push_back(level - std::ldexp(1.0, -static_cast<int>(age)));
+    if (!std::isnan(level)) trial.value = trial.reports.back();
+    out.push_back(std::move(trial));
+  }
+  return out;
+}
+
+/// Of the first batch: how far the levels are from the best, on average.
+double first_regret(const std::vector<EarlierTrial>& earlier, int64_t q = 16) {
+  const SweepSpec spec = rising_spec();
+  const auto proposer = make_proposer(spec, 3, earlier);
+  proposer->on_start(spec, sample(host_backend(), Context(), spec));
+  const std::vector<double> draws = proposer->propose(q);
+  double sum = 0;
+  for (size_t i = 0; i < draws.size(); i += 2) {
+    const double level = RisingExecutor::level({draws[i], draws[i + 1]});
+    sum += std::isnan(level) ? 1 : 1 - level;
+  }
+  return sum / static_cast<double>(q);
+}
+
+TEST(WarmStart, ProposesNearTheBestFromTheFirstAskOn) {
+  const double cold = first_regret({});
+  EXPECT_GT(cold, 0.25);
+  EXPECT_LT(first_regret(lattice(7, kIntervals, TrialState::kFinished)), 0.3 * cold);
+  EXPECT_LT(first_regret(lattice(7, kIntervals, TrialState::kFinished), 3), 0.3 * cold);
+}
+
+TEST(WarmStart, CountsTrialsThatEndedEarlyAsOfTheirAge) {
+  // Those near the best were stopped, or cut off, after two intervals, where they were a quarter below their level.
+  for (const TrialState state : {TrialState::kStopped, TrialState::kAborted, TrialState::kRunning}) {
+    std::vector<EarlierTrial> earlier = lattice(7, kIntervals, TrialState::kFinished);
+    const std::vector<EarlierTrial> young = lattice(7, 2, state);
+    for (size_t i = 0; i < earlier.size(); ++i) {
+      if (RisingExecutor::level(earlier[i].draws) > 0.8) earlier[i] = young[i];
+    }
+    EXPECT_LT(first_regret(earlier), 0.1) << static_cast<int>(state);
+    // Taken for what they reached they hide the best.
+    for (EarlierTrial& trial : earlier) {
+      if (trial.state == state) trial.state = TrialState::kFinished;
+    }
+    EXPECT_GT(first_regret(earlier), 0.12);
+  }
+}
+
+TEST(WarmStart, LeavesOutWhatSaysNothing) {
+  EarlierTrial outside;
+  outside.reports = {0.1, 0.2};
+  outside.value = 0.2;
+  EarlierTrial silent;
+  silent.draws = {0.5, 0.5};
+  silent.state = TrialState::kAborted;
+  EXPECT_EQ(first_regret({outside, silent}), first_regret({}));
+  BayesianSampler sampler(rising_spec().search_space, {});
+  EXPECT_EQ(sampler.tell(outside), std::nullopt);
+  EXPECT_EQ(sampler.tell(silent), std::nullopt);
+  silent.state = TrialState::kDiverged;
+  EXPECT_EQ(sampler.tell(silent), 0);
+  silent.draws = {0.5};
+  EXPECT_THROW(sampler.tell(silent), InputError);
+}
+
+TEST(WarmStart, MayProposeTheBestOfTheEarlierSweepAgainOnce) {
+  SearchSpace space;
+  space.add("x", int_range(0, 9)).add("y", int_range(0, 9));
+  BayesianSampler sampler(space, {});
+  for (double x = 0; x < 10; ++x) {
+    for (double y = 0; y < 10; ++y) {
+      sampler.tell({{x, y}, {}, -std::hypot(x - 3, y - 6), TrialState::kFinished});
+    }
+  }
+  std::multiset<std::vector<double>> asked;
+  for (int round = 0; round < 3; ++round) {
+    const Configurations batch = sampler.ask(8);
+    for (int64_t trial = batch.first_trial(); trial < batch.first_trial() + 8; ++trial) {
+      asked.insert({batch.row(trial), batch.row(trial) + 2});
+      sampler.tell({batch.row(trial), 2}, -std::hypot(batch.draw(trial, 0) - 3, batch.draw(trial, 1) - 6));
+    }
+  }
+  EXPECT_EQ(asked.count({3, 6}), 1u);
+}
+
 TEST(Gains, AddUpTheMiddleHalfOfWhatEachAgeGained) {
   Gains gains;
   EXPECT_TRUE(gains.after().empty());

@@ -223,6 +223,7 @@ TEST(SweepProposer, RunsATenthAtOnceUnlessToldOtherwise) {
   EXPECT_EQ(sampling_note(spec).find("Warning"), std::string::npos);
   spec.search_space.add("y", uniform(0, 1));
   EXPECT_NE(sampling_note(spec).find("Warning: 2 hyperparameters want 40 trials"), std::string::npos);
+  EXPECT_EQ(sampling_note(spec, 40).find("Warning"), std::string::npos);
   spec.sampling.algorithm = SamplingAlgorithm::kRandom;
   EXPECT_EQ(sampling_note(spec), "");
 }

@@ -82,6 +82,19 @@ TEST_F(Summary, JsonHasTypedHyperparameters) {
   EXPECT_EQ(json["seed"], 42);
 }
 
+TEST_F(Summary, SaysWhatOfEarlierSweepsItBeganWith) {
+  EXPECT_EQ(summary_text(summary()).find("Warm start"), std::string::npos);
+  EXPECT_FALSE(summary_json(summary()).contains("earlier_trials"));
+  const std::vector<EarlierTrial> earlier = {{{0.5, 0}, {0.1}, 0.1}, {{0.5, 1}, {}, 0.2}, {{}, {0.1}, 0.1}, {{}, {0.3}, 0.3}};
+  SweepSummary with = summary();
+  with.earlier = earlier;
+  EXPECT_NE(summary_text(with).find("\nWarm start: 2 observations and 3 curves of earlier trials.\n"), std::string::npos)
+      << summary_text(with);
+  EXPECT_EQ(summary_json(with)["earlier_trials"]["observations"], 2);
+  spec.early_termination.kind = PolicyKind::kNone;  // nobody compares
+  EXPECT_EQ(summary_json(with)["earlier_trials"]["curves"], 0);
+}
+
 TEST_F(Summary, SaysHowMuchOfTheTimeWasTraining) {
   EXPECT_NE(summary_text(summary()).find("Time: 5.0 s, 98.0 % of it training, 5 trial-epochs/s on cpu"), std::string::npos)
       << summary_text(summary());
