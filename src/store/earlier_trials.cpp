@@ -12,6 +12,7 @@
 
 #include "core/distribution_kinds.h"
 #include "core/early_termination.h"
+#include "core/failures.h"
 #include "store/draw_of.h"
 
 namespace lockstep {
@@ -274,7 +275,7 @@ void add_sweep(const EarlierSweep& sweep, const SweepSpec& spec, std::optional<i
     }
     if (learns) {
       std::string why;
-      if (!trial.value && trial.state != TrialState::kDiverged) {
+      if (!trial.value && !has_failed(trial.state)) {
         why = "that had reported nothing";
       } else {
         trial.draws = matching.draws(of, why);

@@ -234,6 +234,18 @@ TEST(EarlierTrials, OfASweepThatHasNotEndedAreThoseThatHaveReported) {
                           "that had reported nothing: 2");
 }
 
+TEST(EarlierTrials, WhoseProgramFailedSayThatTheirConfigurationDoes) {
+  EarlierSweep sweep = earlier_sweep(lr_and_width(), {{0.01, 64}, {0.02, 64}});
+  sweep.record.trials[0].state = TrialState::kFailed;
+  sweep.record.trials[0].n_intervals = 0;
+  sweep.record.trials[0].value.reset();
+  sweep.reports.erase(0);
+  const WarmStart got = match_earlier_trials({sweep}, bayesian_spec(lr_and_width()), nullopt);
+  ASSERT_EQ(got.trials.size(), 2u);
+  EXPECT_EQ(got.trials[0].draws, (std::vector<double>{0.01, 1}));
+  EXPECT_EQ(got.trials[0].state, TrialState::kFailed);
+}
+
 TEST(EarlierTrials, ThatTookOverWeightsAreNoObservations) {
   EarlierSweep sweep = earlier_sweep(lr_and_width(), {{0.01, 64}, {0.02, 64}});
   sweep.record.trials[0].best_interval = 3;
