@@ -165,14 +165,6 @@ struct SweepPast {
   double elapsed_s = 0;
 };
 
-/// A trial of an earlier sweep that a new one learns from.
-struct EarlierTrial {
-  std::vector<double> draws;    ///< [n_params] its configuration in this sweep's space; empty: it is outside of it, and only its curve counts
-  std::vector<double> reports;  ///< of intervals 1, 2, ...; empty: only its value is known
-  std::optional<double> value;  ///< its best, finite
-  TrialState state = TrialState::kFinished;
-};
-
 /// Runs the interval loop: [start -> train -> decide -> retire] until the limits. Trials start by ascending id, as many at
 /// once as `limits.max_concurrent_trials` and the executor's capacity allow. What the executor and the observers throw
 /// passes through. Throws InputError when the policy's settings are wrong, and where a bandit's slack_factor meets a best

@@ -3,8 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 #include <filesystem>
-
-#include <lockstep/sampling.h>
+#include <optional>
 
 #include "cli/recorded_sweep.h"
 #include "command/command_executor.h"
@@ -46,16 +45,13 @@ RunInfo command_info(const SweepSpec& spec, const Configurations& configurations
 }  // namespace
 
 void run_commands(const SweepSpec& spec, Configurations& configurations, uint64_t seed, const std::string& output,
-                  JournalMode mode, const SweepRunOptions& options) {
+                  JournalMode mode, const std::vector<EarlierSweep>& earlier, const SweepRunOptions& options) {
   CommandExecutor executor(spec, configurations, command_options(spec, output));
   RunInfo info = command_info(spec, configurations, executor, seed);
   options.note("Programs at once: " + std::to_string(info.n_slots));
   options.note_details(info);
   for (const std::string& ignored : spec.ignored) info.notes.push_back(ignored);
-  if (const std::string sampled = sampling_note(spec); !sampled.empty()) {
-    options.note(sampled);
-    info.notes.push_back(sampled);
-  }
+  options.note_sampling(spec, earlier, std::nullopt, info);
   Context context;
   context.seed = seed;
   train_sweep(spec, configurations, {executor, host_backend(), context}, info, output, mode, options);
@@ -69,7 +65,8 @@ void go_on(const SweepRecord& record, const SweepSpec& spec, Configurations& con
   command.is_resumed = true;
   for (const PastTrial& trial : past.trials) configurations.replace(trial.trial, trial.draws);
   CommandExecutor executor(spec, configurations, std::move(command));
-  const RunInfo info = command_info(spec, configurations, executor, record.seed);
+  RunInfo info = command_info(spec, configurations, executor, record.seed);
+  info.earlier = load_earlier_trials(record.directory);
   options.note_details(info);
   Context context;
   context.seed = record.seed;

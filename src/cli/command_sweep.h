@@ -8,6 +8,7 @@
 #include <lockstep/sweep_spec.h>
 
 #include "cli/sweep_run.h"
+#include "store/earlier_trials.h"
 #include "store/journal.h"
 #include "store/results.h"
 
@@ -15,7 +16,7 @@ namespace lockstep::cli {
 
 /// Runs a sweep whose trials are runs of a program, as `train_sweep` does.
 void run_commands(const SweepSpec& spec, Configurations& configurations, uint64_t seed, const std::string& output,
-                  JournalMode mode, const SweepRunOptions& options);
+                  JournalMode mode, const std::vector<EarlierSweep>& earlier, const SweepRunOptions& options);
 
 /// Goes on with one.
 void resume_commands(const SweepRecord& record, const SweepRunOptions& options, const std::vector<Override>& overrides);

@@ -1,8 +1,6 @@
-#include <algorithm>
 #include <memory>
 #include <optional>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include <lockstep/sampling.h>
@@ -58,22 +56,11 @@ void run(const RunOptions& options) {
   sampling.seed = seed;
   Configurations configurations = sample(host_backend(), sampling, spec);
   const JournalMode mode = options.overwrite ? JournalMode::kOverwrite : JournalMode::kNew;
-  if (spec.command) return run_commands(spec, configurations, seed, output, mode, options.training);
+  if (spec.command) return run_commands(spec, configurations, seed, output, mode, earlier, options.training);
   Training training(spec, configurations, device, seed, options.training.executor);
   RunInfo info = run_info(spec, configurations, training, device, seed);
   options.training.note_details(info);
-  WarmStart warm_start = match_earlier_trials(earlier, spec, common_n_intervals(configurations, training.executor()));
-  for (const std::string& text : warm_start.notes) {
-    note(text);
-    info.notes.push_back(text);
-  }
-  info.earlier = std::move(warm_start.trials);
-  const int64_t n_observations = std::count_if(info.earlier.begin(), info.earlier.end(),
-                                               [](const EarlierTrial& trial) { return !trial.draws.empty(); });
-  if (const std::string sampled = sampling_note(spec, n_observations); !sampled.empty()) {
-    note(sampled);
-    info.notes.push_back(sampled);
-  }
+  options.training.note_sampling(spec, earlier, common_n_intervals(configurations, training.executor()), info);
   train_sweep(spec, configurations, training, info, output, mode, options.training);
 }
 

@@ -2,10 +2,13 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <optional>
+#include <utility>
 
 #include <lockstep/bayesian.h>
+#include <lockstep/sampling.h>
 #include <lockstep/sweep.h>
 
 #include "cli/commands.h"
@@ -99,6 +102,20 @@ void SweepRunOptions::note_details(const RunInfo& info) const {
   }
 }
 
+void SweepRunOptions::note_sampling(const SweepSpec& spec, const std::vector<EarlierSweep>& earlier,
+                                    std::optional<int64_t> n_intervals, RunInfo& info) const {
+  WarmStart warm_start = match_earlier_trials(earlier, spec, n_intervals);
+  info.earlier = std::move(warm_start.trials);
+  std::vector<std::string> texts = std::move(warm_start.notes);
+  const int64_t n_observations = std::count_if(info.earlier.begin(), info.earlier.end(),
+                                               [](const EarlierTrial& trial) { return !trial.draws.empty(); });
+  if (std::string sampled = sampling_note(spec, n_observations); !sampled.empty()) texts.push_back(std::move(sampled));
+  for (std::string& text : texts) {
+    note(text);
+    info.notes.push_back(std::move(text));
+  }
+}
+
 Trainer::Trainer(Training& training)
     : executor(training.executor()), backend(training.backend()), context(training.context()) {}
 
@@ -143,7 +160,7 @@ void train_sweep(const SweepSpec& spec, Configurations& configurations, const Tr
     try {
       const auto go = [&](auto&&... chosen_by) {
         return run_sweep(spec, configurations, chosen_by..., trainer.executor, trainer.backend, trainer.context, observers,
-                         &interrupt.requested(), past ? &past->past : nullptr);
+                         &interrupt.requested(), past ? &past->past : nullptr, info.earlier);
       };
       const std::unique_ptr<Proposer> proposer = make_proposer(spec, info.seed, info.earlier);
       result = proposer ? go(*proposer) : go();

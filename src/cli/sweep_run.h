@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -12,6 +13,7 @@
 
 #include "cli/training.h"
 #include "store/checkpointer.h"
+#include "store/earlier_trials.h"
 #include "store/journal.h"
 
 namespace lockstep::cli {
@@ -33,6 +35,10 @@ struct SweepRunOptions {
   void note(const std::string& text) const;
   /// With --verbose: what is to be known of the executor and the data.
   void note_details(const RunInfo& info) const;
+  /// How configurations are chosen, and what the sweep learns from earlier ones; puts both into `info`.
+  /// @param n_intervals as in `match_earlier_trials`
+  void note_sampling(const SweepSpec& spec, const std::vector<EarlierSweep>& earlier, std::optional<int64_t> n_intervals,
+                     RunInfo& info) const;
 };
 
 /// What trains a sweep's trials, and where decisions are taken.

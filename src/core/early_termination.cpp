@@ -189,11 +189,6 @@ bool starts_in_brackets(PolicyKind kind) {
   return kind == PolicyKind::kSuccessiveHalving || kind == PolicyKind::kHyperband;
 }
 
-bool compares_with_earlier(PolicyKind kind) {
-  return kind == PolicyKind::kMedianStopping || kind == PolicyKind::kBandit || kind == PolicyKind::kTruncationSelection ||
-         kind == PolicyKind::kAsha;
-}
-
 void check_early_termination(const EarlyTermination& policy) {
   if (policy.kind == PolicyKind::kNone) return;
   check_range("evaluation_interval", policy.evaluation_interval, 1);

@@ -16,9 +16,6 @@ std::string policy_name(PolicyKind kind);
 bool acts_at_rungs(PolicyKind kind);
 /// Whether its trials start in brackets, all of one together.
 bool starts_in_brackets(PolicyKind kind);
-/// Whether it compares trials with those of earlier sweeps (`EarlierTrial`): not in brackets, nor in a population, which are
-/// of one sweep.
-bool compares_with_earlier(PolicyKind kind);
 
 /// Throws InputError, with the field under `early_termination` as key, when a policy's settings are not right.
 void check_early_termination(const EarlyTermination& policy);
