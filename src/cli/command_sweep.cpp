@@ -96,18 +96,14 @@ void resume_commands(const SweepRecord& record, const SweepRunOptions& options, 
 void resume_command_trials(const SweepRecord& record, const std::vector<int64_t>& trials, const SweepRunOptions& options) {
   RecordedSweep sweep(record);
   sweep.spec.early_termination = {};
+  sweep.spec.sampling.algorithm = SamplingAlgorithm::kRandom;  // nothing is left to be chosen
   SweepPast past = asynchronous_past(record, true);
   CommandOptions command = command_options(sweep.spec, record.directory);
   command.is_by_hand = true;
-  for (const int64_t id : trials) {
-    const auto found =
-        std::find_if(past.trials.begin(), past.trials.end(), [id](const PastTrial& each) { return each.trial == id; });
-    if (found == past.trials.end()) {
-      throw InputError({}, "--trial", record.directory + " has no trial " + std::to_string(id),
-                       "`lockstep trials " + record.directory + "` lists them");
-    }
-    found->end.reset();
-    command.going_on[id] = static_cast<int64_t>(found->reports.size());
+  for (PastTrial& trial : past.trials) {
+    if (std::find(trials.begin(), trials.end(), trial.trial) == trials.end()) continue;
+    trial.end.reset();
+    command.going_on[trial.trial] = static_cast<int64_t>(trial.reports.size());
   }
   // Those that never started stay away.
   const SearchSpace& space = sweep.configurations.space();

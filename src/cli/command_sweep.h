@@ -22,7 +22,7 @@ void run_commands(const SweepSpec& spec, Configurations& configurations, uint64_
 void resume_commands(const SweepRecord& record, const SweepRunOptions& options, const std::vector<Override>& overrides);
 
 /// Has some trials of one that is complete go on by hand, whatever ended them, without a policy: with the reports that they
-/// have, in their folders. Throws InputError for trials that it does not have.
+/// have, in their folders.
 void resume_command_trials(const SweepRecord& record, const std::vector<int64_t>& trials, const SweepRunOptions& options);
 
 }  // namespace lockstep::cli

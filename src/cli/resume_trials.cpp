@@ -7,6 +7,7 @@
 
 #include <nlohmann/json.hpp>
 
+#include "cli/command_sweep.h"
 #include "cli/commands.h"
 #include "cli/interrupt.h"
 #include "cli/recorded_sweep.h"
@@ -166,6 +167,11 @@ void resume_trials(const std::string& directory, const std::vector<std::string>&
   const SweepRecord record = load_results(directory);
   check_is_over(record);
   const auto trials = find_trials(record, texts);
+  if (runs_commands(record)) {
+    std::vector<int64_t> numbers;
+    for (const auto& [number, trial] : trials) numbers.push_back(number);
+    return resume_command_trials(record, numbers, options);
+  }
   const DirectoryLock lock(directory);
   RecordedTraining again(record, options);
   again.take_recorded_configurations(record);

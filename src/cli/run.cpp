@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <memory>
 #include <optional>
 #include <string>
@@ -34,7 +35,9 @@ std::optional<int64_t> common_n_intervals(const Configurations& configurations, 
 }
 
 void run(const RunOptions& options) {
-  const SweepSpec spec = options.sweep.load();
+  SweepSpec spec = options.sweep.load();
+  // What a program is given by a path from the file must be found by a resume elsewhere.
+  if (spec.command) spec.file = std::filesystem::absolute(spec.file).lexically_normal().string();
   const std::string output =
       options.output.empty() ? default_output_directory(spec, std::chrono::system_clock::now()) : options.output;
   check_output_directory(output, options.overwrite);
