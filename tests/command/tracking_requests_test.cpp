@@ -280,8 +280,8 @@ TEST_F(TrackingRequestsTest, WhatIsKeptIsBoundedAndMetricsCountOn) {
   Json batch = Json::array();
   for (int i = 0; i < 9; ++i) batch.push_back({{"key", "u" + std::to_string(i)}, {"value", text}});
   call("POST", "runs/log-batch", {{"run_id", address_.run_id}, {"tags", batch}}, 400);
-  for (int i = 0; i < 20'000; ++i) log("metric " + std::to_string(i), i, 1);
-  EXPECT_EQ(sink_.logged().size(), 20'000u);
+  for (int i = 0; i < 2'000; ++i) log("metric " + std::to_string(i), i, 1);
+  EXPECT_EQ(sink_.logged().size(), 2'000u);
 }
 
 }  // namespace
