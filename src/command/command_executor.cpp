@@ -451,8 +451,11 @@ std::string CommandExecutor::failure(const Trial& trial) const {
     return "ended by signal " + std::to_string(end.signal) + (name ? std::string(" (") + name + ")" : "") + "; " + quote;
   }
   if (end.exit_code != 0) {
+    // What a shell makes of a signal that ended its command.
+    const int by_signal = end.exit_code - 128;
+    const char* const name = by_signal > 0 && by_signal < NSIG ? strsignal(by_signal) : nullptr;
     const bool no_code = snapshot_.empty() && trial.n_reported == 0;
-    return "exit code " + std::to_string(end.exit_code) + "; " + quote +
+    return "exit code " + std::to_string(end.exit_code) + (name ? std::string(" (") + name + ")" : "") + "; " + quote +
            (no_code ? " (it ran in an empty folder: name that of the program as trial.code)" : "");
   }
   // A trial that goes on may have had nothing left to do.

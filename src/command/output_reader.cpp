@@ -21,6 +21,14 @@ void read_object(const std::string& line, std::vector<LoggedMetric>& metrics) {
   }
 }
 
+/// Where the line's object begins; npos: it is no line of one alone. A progress bar (tqdm's) leaves its line open, and what
+/// is printed next stands behind it.
+size_t start_of_object(const std::string& line) {
+  const size_t first = line.find_first_not_of(" \t");
+  if (first == std::string::npos || line[first] == '{') return first;
+  return line.find("%|") == std::string::npos ? std::string::npos : line.find('{', line.find("%|"));
+}
+
 }  // namespace
 
 std::vector<LoggedMetric> OutputReader::read(std::string_view bytes) {
@@ -60,9 +68,9 @@ void OutputReader::end_line(std::vector<LoggedMetric>& metrics) {
     announced_ = line.substr(kAnnounced.size(), line.size() - kAnnounced.size() - 1);
     return;
   }
-  const size_t first = line.find_first_not_of(" \t");
+  const size_t first = start_of_object(line);
   const size_t last = line.find_last_not_of(" \t");
-  if (first != std::string::npos && line[first] == '{' && line[last] == '}') read_object(line, metrics);
+  if (first != std::string::npos && line[last] == '}') read_object(line.substr(first), metrics);
 }
 
 }  // namespace lockstep

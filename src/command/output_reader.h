@@ -11,7 +11,7 @@ namespace lockstep {
 
 /// Finds the metrics in a program's standard output:
 /// - a line that is one JSON object: each of its numbers is a metric, `step` is their step. What is in it beside numbers
-///   is passed over, an object without numbers is no report. NaN and Infinity are taken unquoted, as Python writes them;
+///   is passed over, an object without numbers is no report. NaN and Infinity are taken unquoted, as Python writes them. It may stand behind a progress bar;
 /// - what azureml-core prints outside of Azure: "Attempted to log scalar metric NAME:", and on the next line the value.
 class OutputReader {
  public:

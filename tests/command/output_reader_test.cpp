@@ -83,5 +83,13 @@ TEST(OutputReader, HugeLinesAreHarmless) {
   EXPECT_EQ(all_of("{\"a\": 1, \"deep\": " + std::string(500'000, '[') + std::string(500'000, ']') + "}\n{\"b\": 2}\n"), (Texts{"a=1", "b=2"}));
 }
 
+TEST(OutputReader, FindsALineBehindAProgressBar) {
+  OutputReader reader;
+  const auto metrics = reader.read("\r 50%|#####     | 5/10 [00:01<00:01,  4.9it/s]{\"accuracy\": 0.5}\n"
+                                   "config {\"accuracy\": 0.9}\n");
+  ASSERT_EQ(metrics.size(), 1u);
+  EXPECT_EQ(metrics[0].value, 0.5);
+}
+
 }  // namespace
 }  // namespace lockstep
