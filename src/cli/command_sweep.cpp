@@ -85,7 +85,7 @@ void resume_commands(const SweepRecord& record, const SweepRunOptions& options, 
   int64_t n_ended = 0;
   for (const PastTrial& trial : past.trials) {
     n_ended += trial.end ? 1 : 0;
-    if (!trial.end && keeps_reports) command.going_on[trial.trial] = static_cast<int64_t>(trial.reports.size());
+    if (!trial.end && keeps_reports) command.going_on[trial.trial].n_reports = static_cast<int64_t>(trial.reports.size());
   }
   const int64_t n_cut = static_cast<int64_t>(past.trials.size()) - n_ended;
   options.note(format_count(n_ended, "trial") + " had ended; " + format_count(n_cut) + " cut off, which " +
@@ -99,11 +99,10 @@ void resume_command_trials(const SweepRecord& record, const std::vector<int64_t>
   sweep.spec.sampling.algorithm = SamplingAlgorithm::kRandom;  // nothing is left to be chosen
   SweepPast past = asynchronous_past(record, true);
   CommandOptions command = command_options(sweep.spec, record.directory);
-  command.is_by_hand = true;
   for (PastTrial& trial : past.trials) {
     if (std::find(trials.begin(), trials.end(), trial.trial) == trials.end()) continue;
+    command.going_on[trial.trial] = {static_cast<int64_t>(trial.reports.size()), trial.end->reason};
     trial.end.reset();
-    command.going_on[trial.trial] = static_cast<int64_t>(trial.reports.size());
   }
   // Those that never started stay away.
   const SearchSpace& space = sweep.configurations.space();

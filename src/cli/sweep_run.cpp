@@ -3,8 +3,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <chrono>
+#include <condition_variable>
 #include <cstdio>
+#include <mutex>
 #include <optional>
+#include <thread>
 #include <utility>
 
 #include <lockstep/bayesian.h>
@@ -39,20 +43,41 @@ bool export_after_failure(const std::string& output) noexcept {
   return true;
 }
 
-/// Ends the sweep after the interval in which the stop file was made; a file that was there before means nothing.
-class StopFile final : public SweepObserver {
+/// Ends the sweep after the interval in which the stop file is made; a file that was there before means nothing. It is looked
+/// for by a thread: programs may not report for hours.
+class StopFile {
  public:
-  StopFile(const std::string& output, Interrupt& interrupt) : path_(output + "/" + kStopFile), interrupt_(interrupt) { remove(); }
-  ~StopFile() override { remove(); }
-  void on_interval(const IntervalReport&) override {
-    if (access(path_.c_str(), F_OK) == 0) interrupt_.request();
+  StopFile(const std::string& output, Interrupt& interrupt) : path_(output + "/" + kStopFile), interrupt_(interrupt) {
+    remove();
+    thread_ = std::thread([this] { watch(); });
+  }
+  ~StopFile() {
+    {
+      const std::lock_guard lock(mutex_);
+      closing_ = true;
+    }
+    closed_.notify_all();
+    thread_.join();
+    remove();
   }
 
  private:
+  static constexpr std::chrono::milliseconds kBetween{200};
+
   void remove() const { unlink(path_.c_str()); }
+  void watch() {
+    std::unique_lock lock(mutex_);
+    while (!closed_.wait_for(lock, kBetween, [this] { return closing_; })) {
+      if (access(path_.c_str(), F_OK) == 0) interrupt_.request();
+    }
+  }
 
   const std::string path_;
   Interrupt& interrupt_;
+  std::mutex mutex_;
+  std::condition_variable closed_;
+  bool closing_ = false;
+  std::thread thread_;
 };
 
 }  // namespace
@@ -155,8 +180,7 @@ void train_sweep(const SweepSpec& spec, Configurations& configurations, const Tr
   SweepResult result;
   {
     Interrupt interrupt;
-    StopFile stop_file(output, interrupt);
-    observers.push_back(&stop_file);
+    const StopFile stop_file(output, interrupt);
     try {
       const auto go = [&](auto&&... chosen_by) {
         return run_sweep(spec, configurations, chosen_by..., trainer.executor, trainer.backend, trainer.context, observers,

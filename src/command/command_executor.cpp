@@ -422,8 +422,9 @@ void CommandExecutor::on_end(int64_t id, const ChildEnd& end) {
 TrialExit CommandExecutor::exit_of(int64_t id, const Trial& trial) const {
   TrialExit exit = own_exit_of(id, trial);
   const auto before = options_.going_on.find(id);
-  if (options_.is_by_hand && before != options_.going_on.end()) {
-    exit.reason += "; resumed by hand after interval " + std::to_string(before->second);
+  if (before != options_.going_on.end() && !before->second.end.empty()) {
+    exit.reason = "resumed by hand after interval " + std::to_string(before->second.n_reports) + " (" + before->second.end +
+                  "): " + exit.reason;
   }
   return exit;
 }
@@ -439,7 +440,7 @@ TrialExit CommandExecutor::own_exit_of(int64_t id, const Trial& trial) const {
 
 int64_t CommandExecutor::n_reports_before(int64_t id) const {
   const auto found = options_.going_on.find(id);
-  return found == options_.going_on.end() ? 0 : found->second;
+  return found == options_.going_on.end() ? 0 : found->second.n_reports;
 }
 
 /// What was wrong, or "".

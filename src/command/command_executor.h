@@ -24,16 +24,20 @@
 
 namespace lockstep {
 
+/// What a trial had come to that goes on from a run before.
+struct RunBefore {
+  int64_t n_reports = 0;
+  std::string end;  ///< why it had ended, if somebody had it go on all the same; the reason of its next end says so
+};
+
 struct CommandOptions {
   std::string directory;           ///< of the sweep's results
   int64_t n_at_once = 0;           ///< programs that run at once; 0: one a core
   std::vector<std::string> gpus;   ///< what CUDA_VISIBLE_DEVICES can say, to be shared out; none: it is left as it is
   std::string program_folder;      ///< where the `lockstep` program is; put on the PATH of the programs
   std::function<void(const std::string&)> warn;
-  /// Trials that go on from a run before, and how many reports they had: they keep their outputs, and reports of steps that
-  /// they had made are not counted again.
-  std::map<int64_t, int64_t> going_on;
-  bool is_by_hand = false;  ///< somebody had them go on, whom the reasons of their ends name
+  /// Trials that go on: they keep their outputs, and reports of steps that they had made are not counted again.
+  std::map<int64_t, RunBefore> going_on;
   bool is_resumed = false;  ///< the folder has a snapshot of the code, which is used
 };
 

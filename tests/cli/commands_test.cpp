@@ -237,6 +237,39 @@ TEST_F(CliCommands, GoOnFromTheirOutputsAfterAnInterrupt) {
   }
 }
 
+TEST_F(CliCommands, GoOnByHandAfterAPolicyHasStoppedThem) {
+  write_sweep(3,
+              "n=0; [ -n \"$LOCKSTEP_RESUME_FROM\" ] && n=$(cat outputs/n)\n"
+              "while [ $n -lt 5 ]; do n=$((n + 1)); echo $n > outputs/n; lockstep report accuracy=$1.$n step=$n || exit 9; done\nexit 0\n",
+              "${{search_space.x}}",
+              "limits: {max_concurrent_trials: 1}\nearly_termination: {type: bandit, slack_amount: 0.5, delay_evaluation: 2}\n");
+  std::string text = read("sweep.yml");
+  text.replace(text.find("[0, 1, 2]"), 9, "[2, 1, 0]");
+  write("sweep.yml", text);
+  ASSERT_EQ(run("run sweep.yml --output out").exit_code, 0);
+  const std::string then = trials()[1]["reason"];
+  ASSERT_EQ(trials()[1]["state"], "PRUNED");
+  const Ran ran = run("resume out --trial 1");
+  ASSERT_EQ(ran.exit_code, 0) << ran.err;
+  auto all = trials();
+  EXPECT_EQ(all[1]["state"], "COMPLETE");
+  EXPECT_EQ(all[1]["intervals"], 5);
+  EXPECT_EQ(all[1]["value"], 1.5);
+  EXPECT_EQ(all[1]["reason"], "resumed by hand after interval 2 (" + then + "): finished: its program ended after 5 reports");
+  EXPECT_EQ(all[0]["state"], "PRUNED");
+  EXPECT_EQ(run("resume out --trial 0 --trial 7").exit_code, 3);
+}
+
+TEST_F(CliCommands, EndByTheStopFileWhileNobodyReports) {
+  write_sweep(2, "echo '{\"accuracy\": 1}'; sleep 1000\n");
+  const pid_t pid = start({"run", "sweep.yml", "--output", "out"});
+  wait_until([&] { return processes_of_test().size() >= 4; }, "two programs");
+  wait_until([&] { return read("stderr.txt").find("2 report") != std::string::npos || trials().size() == 2; }, "their reports");
+  write("out/stop", "");
+  EXPECT_EQ(wait_for(pid), 130);
+  EXPECT_FALSE(fs::exists(dir_ / "out/stop"));
+}
+
 TEST_F(CliCommands, AreRefusedWhereAModelIsNeeded) {
   write_sweep(1, "echo '{\"accuracy\": 1}'\n");
   ASSERT_EQ(run("run sweep.yml --output out").exit_code, 0);
