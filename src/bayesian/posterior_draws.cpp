@@ -23,7 +23,7 @@ Tensor weights_for(const Tensor& weights) {
 }  // namespace
 
 PosteriorFunctions::PosteriorFunctions(const GaussianProcess& process, int64_t n_draws, at::Generator generator,
-                                       int64_t n_features)
+                                       int64_t n_features, const Tensor& spread)
     : process_(process) {
   const torch::NoGradGuard no_grad;
   const GpData& data = process.data();
@@ -38,8 +38,12 @@ PosteriorFunctions::PosteriorFunctions(const GaussianProcess& process, int64_t n
   phases_ = torch::rand({n_features}, generator, torch::kDouble).to(device);
   feature_scale_ = std::sqrt(2 * hyperparameters.outputscale / static_cast<double>(n_features));
   feature_weights_ = normal({n_features, n_draws});
+  Tensor noise = normal({n, n_draws}) * std::sqrt(hyperparameters.noise_variance);
+  if (spread.defined()) {
+    feature_weights_ *= spread.to(device);
+    noise *= spread.to(device);
+  }
   const Tensor at_data = torch::cos((data.x.mm(frequencies_) + phases_) * (2 * M_PI)).mm(feature_weights_);
-  const Tensor noise = normal({n, n_draws}) * std::sqrt(hyperparameters.noise_variance);
   update_weights_ = process.solve(data.y.unsqueeze(1) - feature_scale_ * at_data - noise);
 
   inverse_lengthscales_ = inverse.to(torch::kFloat);

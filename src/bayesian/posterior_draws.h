@@ -17,8 +17,10 @@ class PosteriorFunctions {
   static constexpr int64_t kFeatures = 1024;
 
   /// `process` must outlive them.
+  /// @param spread [n_draws] double, what the difference of each from the posterior's mean is multiplied with: 0 is the mean
+  ///               itself. Undefined: 1
   PosteriorFunctions(const GaussianProcess& process, int64_t n_draws, at::Generator generator,
-                     int64_t n_features = kFeatures);
+                     int64_t n_features = kFeatures, const torch::Tensor& spread = {});
 
   int64_t n_draws() const { return feature_weights_.size(1); }
   /// [m, n_draws] float values of all at points [m, n_columns].

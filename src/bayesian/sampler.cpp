@@ -32,7 +32,8 @@ constexpr int64_t kMostByLogEi = 4;
 /// An island has converged when its best has moved by less than this share of its deviation over two rounds.
 constexpr double kConverged = 1e-3;
 constexpr size_t kRoundsToConverge = 2;
-/// Noise, as a share of the observations' variance, from which on no new island is started.
+/// Noise, as a share of the observations' variance, from which on no new island is started, and a warm start looks less
+/// around.
 constexpr double kNoisy = 1e-3;
 /// Observations that the process conditions on, and failures among them; of more, those stand for all that say most.
 constexpr int64_t kMostRows = 4096, kMostFailed = 1024;
@@ -187,7 +188,11 @@ struct BayesianSampler::State {
 
   /// Points of `q` configurations by the model of an island, or of everything, a function drawn from it for each.
   Tensor by_thompson(int64_t q, int64_t island) {
-    return thompson_points(encoding, process_of(rows_of(island), island), q, next_seed());
+    const GaussianProcess process = process_of(rows_of(island), island);
+    // What an earlier sweep's trials came to is partly luck. To be as lucky again takes trials near the best that is known,
+    // and the looking around has been done.
+    const bool with_means = begins_from_earlier && process.hyperparameters().noise_variance > kNoisy;
+    return thompson_points(encoding, process, q, next_seed(), with_means);
   }
 
   /// One after another, each believed to come out at its mean.
@@ -304,6 +309,7 @@ struct BayesianSampler::State {
   int64_t n_startup = 0;
   int64_t n_asked = 0;
   int64_t n_sobol = 0;  ///< of the first island's sequence
+  bool begins_from_earlier = false;  ///< an earlier sweep's trials were told
   std::vector<Observation> told;
   std::multimap<std::vector<double>, Observation> pending;  ///< by draws
   int64_t island = 0;                                       ///< the newest
@@ -378,6 +384,7 @@ std::optional<int64_t> BayesianSampler::tell(const EarlierTrial& trial) {
   if (trial.draws.empty() || (!failed && !trial.value)) return std::nullopt;
   const int64_t observation = tell(trial.draws, failed ? std::nan("") : *trial.value);
   state_->told.back().is_earlier = true;
+  state_->begins_from_earlier = true;
   return observation;
 }
 

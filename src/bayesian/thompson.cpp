@@ -96,13 +96,16 @@ struct Region {
 
 class Search {
  public:
-  Search(const Encoding& encoding, const GaussianProcess& process, int64_t q, uint64_t seed)
+  Search(const Encoding& encoding, const GaussianProcess& process, int64_t q, uint64_t seed, bool with_means)
       : encoding_(encoding), process_(process), q_(q), seed_(seed), random_(seed) {
     const auto n_bases = std::clamp<int64_t>(q / kDrawsOfABasis, 1, kMostBases);
     auto generator = at::make_generator<at::CPUGeneratorImpl>(seed);
     for (int64_t b = 0; b < n_bases; ++b) {
       first_.push_back(b * q / n_bases);
-      bases_.emplace_back(process, (b + 1) * q / n_bases - b * q / n_bases, generator);
+      const int64_t n = (b + 1) * q / n_bases - b * q / n_bases;
+      Tensor spread;
+      if (with_means) spread = torch::arange(n, torch::kLong).remainder(2).eq(0).to(torch::kDouble);
+      bases_.emplace_back(process, n, generator, PosteriorFunctions::kFeatures, spread);
     }
     first_.push_back(q);
     const Tensor lengthscales = torch::tensor(process.hyperparameters().lengthscales, torch::kDouble).clamp(1e-3, 1e3);
@@ -299,9 +302,9 @@ class Search {
 
 }  // namespace
 
-Tensor thompson_points(const Encoding& encoding, const GaussianProcess& process, int64_t q, uint64_t seed) {
+Tensor thompson_points(const Encoding& encoding, const GaussianProcess& process, int64_t q, uint64_t seed, bool with_means) {
   const torch::NoGradGuard no_grad;
-  Tensor points = Search(encoding, process, q, seed).run();
+  Tensor points = Search(encoding, process, q, seed, with_means).run();
   round_points(encoding, points);
   return points;
 }

@@ -33,6 +33,22 @@ TEST(PosteriorFunctions, HaveTheExactMeanAndCovariance) {
   EXPECT_LT(((at::cov(draws) - expected) / scale).abs().max().item<double>(), 0.06);
 }
 
+TEST(PosteriorFunctions, SpreadAroundTheMeanAsTheyAreTold) {
+  const GaussianProcess process(golden_data(), golden_hyperparameters());
+  const Tensor points = golden_points();
+  const Tensor spread = torch::tensor({0.0, 0.5}, torch::kDouble).repeat({100});
+  std::vector<Tensor> halved;
+  auto generator = at::make_generator<at::CPUGeneratorImpl>(5);
+  for (int i = 0; i < 40; ++i) {
+    const PosteriorFunctions functions(process, 200, generator, PosteriorFunctions::kFeatures, spread);
+    const Tensor pairs = functions.values(points).to(torch::kDouble).view({points.size(0), 100, 2});
+    EXPECT_LT(largest_difference(pairs.select(2, 0), process.mean(points).unsqueeze(1).expand({points.size(0), 100})), 1e-4);
+    halved.push_back(pairs.select(2, 1));
+  }
+  const Tensor ratio = torch::cat(halved, 1).var(1) / process.variance(points);
+  EXPECT_LT((ratio - 0.25).abs().max().item<double>(), 0.05) << ratio;
+}
+
 TEST(PosteriorFunctions, GoThroughTheDataWhereThereIsNoNoise) {
   GpHyperparameters hyperparameters = golden_hyperparameters();
   hyperparameters.noise_variance = 1e-8;

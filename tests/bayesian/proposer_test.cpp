@@ -6,6 +6,7 @@
 
 #include <cmath>
 #include <map>
+#include <random>
 #include <set>
 
 #include <lockstep/error.h>
@@ -218,6 +219,35 @@ TEST(WarmStart, LeavesOutWhatSaysNothing) {
   EXPECT_EQ(sampler.tell(silent), 0);
   silent.draws = {0.5};
   EXPECT_THROW(sampler.tell(silent), InputError);
+}
+
+// Two observations of one function, the one as an earlier sweep's.
+TEST(WarmStart, LooksLessAroundWhereValuesAreNoisy) {
+  double earlier = 0, own = 0;
+  for (const uint64_t seed : {1, 2, 3, 4}) {
+    BayesianOptions options;
+    options.seed = seed;
+    BayesianSampler warm(rising_spec().search_space, options), cold(rising_spec().search_space, options);
+    std::mt19937_64 random(seed);
+    std::normal_distribution<double> noise(0, 0.1);
+    std::uniform_real_distribution<double> uniform(0, 1);
+    for (int i = 0; i < 100; ++i) {
+      const std::vector<double> draws = {0.9 * uniform(random), uniform(random)};
+      const double value = RisingExecutor::level(draws) + noise(random);
+      warm.tell({draws, {}, value, TrialState::kFinished});
+      cold.tell(draws, value);
+    }
+    const auto regret = [](const Configurations& batch) {
+      double sum = 0;
+      for (int64_t i = batch.first_trial(); i < batch.first_trial() + 16; ++i) {
+        sum += std::hypot(batch.draw(i, 0) - 0.3, batch.draw(i, 1) - 0.7);
+      }
+      return sum;
+    };
+    earlier += regret(warm.ask(16));
+    own += regret(cold.ask(16));
+  }
+  EXPECT_LT(earlier, 0.85 * own) << earlier << " " << own;
 }
 
 TEST(WarmStart, MayProposeTheBestOfTheEarlierSweepAgainOnce) {
