@@ -9,7 +9,6 @@
 #include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <limits>
 #include <stdexcept>
 #include <thread>
 
@@ -18,6 +17,7 @@
 #include <lockstep/error.h>
 
 #include "command/command_line.h"
+#include "command/lenient_json.h"
 #include "command/python_shim.h"
 #include "core/argument_text.h"
 #include "command/working_copy.h"
@@ -386,12 +386,11 @@ std::optional<int64_t> CommandExecutor::last_step_of(int64_t id) const {
   std::ifstream file(trial_folder(options_.directory, id) + "/metrics.jsonl");
   std::optional<int64_t> last;
   for (std::string line; std::getline(file, line);) {
-    if (const size_t at = line.find("\"value\": "); at != std::string::npos) {
-      line.erase(at, std::min(line.find(',', at), line.size() - 1) - at + 1);  // NaN is no JSON
-    }
-    const auto json = nlohmann::json::parse(line, nullptr, false);
-    if (!json.is_object() || json.value("name", "") != spec_.objective.primary_metric || !json.contains("step")) continue;
-    last = std::max(last.value_or(std::numeric_limits<int64_t>::min()), json["step"].get<int64_t>());
+    const nlohmann::json metric = parse_lenient_json(line);
+    if (!metric.is_object() || metric.value("name", "") != spec_.objective.primary_metric) continue;
+    const auto step = metric.find("step");
+    if (step == metric.end()) continue;
+    if (const std::optional<int64_t> number = integer_of(*step)) last = std::max(last.value_or(*number), *number);
   }
   return last;
 }
