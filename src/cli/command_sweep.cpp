@@ -35,7 +35,7 @@ RunInfo command_info(const SweepSpec& spec, const Configurations& configurations
                      uint64_t seed) {
   RunInfo info;
   info.lockstep_version = LOCKSTEP_VERSION;
-  info.device = "programs";
+  info.device = "this machine";
   info.seed = seed;
   info.n_slots = sweep_size(spec, configurations, executor).n_slots;
   info.notes = executor.notes();

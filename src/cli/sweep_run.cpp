@@ -6,6 +6,7 @@
 #include <chrono>
 #include <condition_variable>
 #include <cstdio>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <thread>
@@ -42,6 +43,23 @@ bool export_after_failure(const std::string& output) noexcept {
   write_report_or_warn(output);
   return true;
 }
+
+/// Says why the first trial failed: the others often do so for the same reason, a module that is missing, say.
+class FirstFailure final : public SweepObserver {
+ public:
+  explicit FirstFailure(std::function<void(const std::string&)> tell) : tell_(std::move(tell)) {}
+  void on_interval(const IntervalReport& report) override {
+    for (const TrialEnd& end : report.ends) {
+      if (has_told_ || report.played_back || end.state != TrialState::kFailed) continue;
+      has_told_ = true;
+      tell_("trial " + std::to_string(end.trial) + " has " + printable(end.reason));
+    }
+  }
+
+ private:
+  const std::function<void(const std::string&)> tell_;
+  bool has_told_ = false;
+};
 
 /// Ends the sweep after the interval in which the stop file is made; a file that was there before means nothing. It is looked
 /// for by a thread: programs may not report for hours.
@@ -164,13 +182,15 @@ void train_sweep(const SweepSpec& spec, Configurations& configurations, const Tr
   Journal journal(output, info, mode);
   Leaderboard leaderboard;
   ProgressDisplay progress(stderr, isatty(STDERR_FILENO) != 0);
+  const auto warn = [&](const std::string& warning) {
+    progress.break_line();
+    std::fprintf(stderr, "lockstep: warning: %s\n", warning.c_str());
+  };
+  FirstFailure first_failure(warn);
   std::optional<Checkpointer> checkpointer;
-  std::vector<SweepObserver*> observers{&journal};
+  std::vector<SweepObserver*> observers{&journal, &first_failure};
   if (!trainer.executor.is_asynchronous()) {
-    checkpointer.emplace(output, trainer.executor, journal, options.checkpoint, [&](const std::string& warning) {
-      progress.break_line();
-      std::fprintf(stderr, "lockstep: warning: %s\n", warning.c_str());
-    });
+    checkpointer.emplace(output, trainer.executor, journal, options.checkpoint, warn);
     observers.push_back(&*checkpointer);
   }
   observers.push_back(&leaderboard);

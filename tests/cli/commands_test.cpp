@@ -184,6 +184,7 @@ TEST_F(CliCommands, SayWhereTheProgramIsMissing) {
   const Ran ran = run("run sweep.yml --output out --format json");
   ASSERT_EQ(ran.exit_code, 0) << ran.err;
   EXPECT_NE(trials()[1]["reason"].get<std::string>().find("trial.code"), std::string::npos) << trials()[1];
+  EXPECT_NE(ran.err.find("warning: trial 0 has failed: exit code"), std::string::npos) << ran.err;
 }
 
 TEST_F(CliCommands, LeaveNoProcessWhenTheyAreKilled) {
