@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <mutex>
-#include <random>
 #include <thread>
 
 #include <arpa/inet.h>
@@ -18,6 +17,7 @@
 
 #include "cli/commands.h"
 #include "core/atomic_file.h"
+#include "core/random_token.h"
 #include "report/live_sweep.h"
 #include "report/report_page.h"
 #include "report/sweeps_data.h"
@@ -41,18 +41,6 @@ struct ServeOptions {
   std::string host = "127.0.0.1";
   int port = 8265;
 };
-
-/// Nobody guesses it: 128 bits.
-std::string random_token() {
-  std::random_device device;
-  std::string token;
-  for (int i = 0; i < 4; ++i) {
-    char part[9];
-    std::snprintf(part, sizeof part, "%08x", static_cast<unsigned>(device()));
-    token += part;
-  }
-  return token;
-}
 
 bool is_address(const std::string& host) {
   unsigned char ignored[sizeof(in6_addr)];

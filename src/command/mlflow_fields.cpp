@@ -4,7 +4,6 @@
 #include <cctype>
 #include <chrono>
 #include <cstdio>
-#include <random>
 #include <string_view>
 
 #include "command/lenient_json.h"
@@ -101,17 +100,6 @@ Json page(const std::vector<Json>& all, const Json& request, const char* name, i
 }
 
 size_t size_of(const Json& json) { return json.dump(-1, ' ', false, Json::error_handler_t::replace).size(); }
-
-std::string random_id() {
-  std::random_device device;
-  std::string id;
-  for (int i = 0; i < 4; ++i) {
-    char part[9];
-    std::snprintf(part, sizeof part, "%08x", static_cast<unsigned>(device()));
-    id += part;
-  }
-  return id;
-}
 
 HttpReply reply_of(const Json& json) { return {200, json.dump(-1, ' ', false, Json::error_handler_t::replace)}; }
 

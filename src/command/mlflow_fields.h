@@ -46,8 +46,6 @@ HttpReply reply_of(const nlohmann::json& json);
 /// An error as MLflow's clients read it.
 HttpReply error_reply(int status, const std::string& code, const std::string& message);
 
-/// 32 hexadecimal digits that nobody guesses.
-std::string random_id();
 /// `file://` and the path, its special characters escaped: what the clients open themselves.
 std::string file_uri(const std::string& path);
 /// Milliseconds since 1970.

@@ -7,6 +7,7 @@
 
 #include "command/lenient_json.h"
 #include "command/mlflow_fields.h"
+#include "core/random_token.h"
 
 namespace lockstep {
 
@@ -120,7 +121,7 @@ const std::vector<TrackedTrial::Endpoint>& TrackedTrial::endpoints() {
 }
 
 TrackedTrial::TrackedTrial(MetricSink& sink, int64_t trial, const std::string& artifact_directory)
-    : sink_(sink), trial_(trial), artifact_uri_(file_uri(artifact_directory)), run_id_(random_id()), created_ms_(now_ms()) {
+    : sink_(sink), trial_(trial), artifact_uri_(file_uri(artifact_directory)), run_id_(random_token()), created_ms_(now_ms()) {
   add_run(run_id_, artifact_uri_).name = "trial-" + std::to_string(trial);
 }
 

@@ -4,6 +4,7 @@
 
 #include "command/mlflow_fields.h"
 #include "command/tracked_trial.h"
+#include "core/random_token.h"
 
 namespace lockstep {
 
@@ -26,7 +27,7 @@ void set_in(Json& tags, const Json& tag) {
 }  // namespace
 
 Json TrackedTrial::create_logged_model(const Json& request) {
-  const std::string id = "m-" + random_id();
+  const std::string id = "m-" + random_token();
   Json params = Json::array(), tags = Json::array();
   for (const Json& each : objects(request, "params")) params.push_back(each);
   for (const Json& each : objects(request, "tags")) tags.push_back(each);

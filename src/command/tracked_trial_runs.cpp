@@ -4,6 +4,7 @@
 
 #include "command/mlflow_fields.h"
 #include "command/tracked_trial.h"
+#include "core/random_token.h"
 
 namespace lockstep {
 
@@ -11,7 +12,7 @@ using Json = nlohmann::json;
 using namespace mlflow;
 
 Json TrackedTrial::create_run(const Json& request) {
-  const std::string id = random_id();
+  const std::string id = random_token();
   TrackedRun& run = add_run(id, artifact_uri_ + "/" + id);
   for (const Json& tag : objects(request, "tags")) {
     const std::string key = text(tag, "key"), value = text_or(tag, "value", "");

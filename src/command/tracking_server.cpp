@@ -6,11 +6,11 @@
 
 #include "command/mlflow_fields.h"
 #include "command/tracked_trial.h"
+#include "core/random_token.h"
 
 namespace lockstep {
 
 using mlflow::error_reply;
-using mlflow::random_id;
 
 namespace {
 
@@ -49,7 +49,7 @@ TrackingRequests::TrackingRequests(MetricSink& sink) : sink_(sink) {}
 TrackingRequests::~TrackingRequests() = default;
 
 TrackingRequests::Address TrackingRequests::open(int64_t trial, const std::string& artifact_directory) {
-  const Opened opened{random_id(), std::make_shared<TrackedTrial>(sink_, trial, artifact_directory)};
+  const Opened opened{random_token(), std::make_shared<TrackedTrial>(sink_, trial, artifact_directory)};
   const std::lock_guard lock(mutex_);
   open_[trial] = opened;
   return {"/t/" + opened.secret + "/" + std::to_string(trial), opened.trial->run_id()};

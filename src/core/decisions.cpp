@@ -52,6 +52,11 @@ int64_t first_room(const std::vector<int32_t>& n_intervals) {
   return n == std::numeric_limits<int32_t>::max() ? kFirstRoom : n;
 }
 
+/// Of the earlier trials and the sweep's own.
+size_t n_rows(int64_t n_earlier, const std::vector<int32_t>& n_intervals) {
+  return static_cast<size_t>(n_earlier) + n_intervals.size();
+}
+
 /// `values` of the sweep's own trials, behind `fill` for each of the earlier ones.
 template <class T>
 std::vector<T> behind_earlier(size_t n_earlier, T fill, const std::vector<T>& values) {
@@ -78,15 +83,15 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
       arena_(context.allocator ? *context.allocator : backend.allocator(), context.stream),
       pass_context_(context),
       brackets_(brackets),
-      score_(backend, context, matrix_size(kept_by(policy.kind).score, static_cast<size_t>(n_earlier) + n_intervals.size(), first_room(n_intervals))),
-      best_score_(backend, context, matrix_size(kept_by(policy.kind).best_score, static_cast<size_t>(n_earlier) + n_intervals.size(), first_room(n_intervals))),
-      mean_score_(backend, context, matrix_size(kept_by(policy.kind).mean_score, static_cast<size_t>(n_earlier) + n_intervals.size(), first_room(n_intervals))),
-      last_best_(backend, context, static_cast<size_t>(n_earlier) + n_intervals.size()),
-      last_mean_(backend, context, kept_by(policy.kind).mean_score ? static_cast<size_t>(n_earlier) + n_intervals.size() : 0),
-      n_reported_(backend, context, static_cast<size_t>(n_earlier) + n_intervals.size()),
-      state_(backend, context, static_cast<size_t>(n_earlier) + n_intervals.size()),
-      n_intervals_(backend, context, static_cast<size_t>(n_earlier) + n_intervals.size()),
-      draws_(backend, context, (static_cast<size_t>(n_earlier) + n_intervals.size()) * static_cast<size_t>(configurations.space().n_params())),
+      score_(backend, context, matrix_size(kept_by(policy.kind).score, n_rows(n_earlier, n_intervals), first_room(n_intervals))),
+      best_score_(backend, context, matrix_size(kept_by(policy.kind).best_score, n_rows(n_earlier, n_intervals), first_room(n_intervals))),
+      mean_score_(backend, context, matrix_size(kept_by(policy.kind).mean_score, n_rows(n_earlier, n_intervals), first_room(n_intervals))),
+      last_best_(backend, context, n_rows(n_earlier, n_intervals)),
+      last_mean_(backend, context, kept_by(policy.kind).mean_score ? n_rows(n_earlier, n_intervals) : 0),
+      n_reported_(backend, context, n_rows(n_earlier, n_intervals)),
+      state_(backend, context, n_rows(n_earlier, n_intervals)),
+      n_intervals_(backend, context, n_rows(n_earlier, n_intervals)),
+      draws_(backend, context, n_rows(n_earlier, n_intervals) * static_cast<size_t>(configurations.space().n_params())),
       slot_trial_(backend, context, static_cast<size_t>(n_slots)),
       metrics_(backend, context, static_cast<size_t>(n_slots)),
       slot_draws_(backend, context, static_cast<size_t>(n_slots * configurations.space().n_params())),

@@ -110,7 +110,7 @@ TEST_F(CliCommands, RunAProgramForEachTrial) {
     const std::string folder = "out/trials/" + std::to_string(trial["number"].get<int>());
     const std::string seen = read(folder + "/outputs/seen.txt");
     EXPECT_EQ(seen.substr(0, 8), std::to_string(x) + " green ") << seen;
-    EXPECT_EQ(read(folder + "/work/beside.txt"), "more\n");
+    EXPECT_EQ(read_file(dir_ / folder / "work" / "beside.txt"), "more\n");
     EXPECT_FALSE(fs::exists(dir_ / folder / "work/program.sh")) << "what did not change is there once, in code";
     EXPECT_NE(read(folder + "/output.txt").find("epoch 2\n"), std::string::npos);
     EXPECT_NE(read(folder + "/metrics.jsonl").find("\"loss\", \"value\": 1.0"), std::string::npos);
