@@ -353,6 +353,9 @@ void ChildProcesses::finish_if_ended(int64_t id, Child& child) {
   // Before the descriptors are closed: guards that are just being started may hold them open, and epoll with them.
   if (child.output) epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, child.output.get(), nullptr);
   epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, child.socket.get(), nullptr);
+  // Not with the child, which this thread may hold for a moment longer than `wait` waits.
+  child.output.close();
+  child.socket.close();
 
   ChildEnd end{-1, SIGKILL, asked_to_end};
   if (report) {
