@@ -54,7 +54,7 @@ int main(int argc, char** argv) {
                 sweep.configurations.value(best.trial, 0).to_string().c_str(),
                 sweep.configurations.value(best.trial, 1).to_string().c_str(), 100 * sweep.result.savings());
     if (argc > 1) {
-      const auto model = lockstep::restore_trial(task, sweep.configurations, spec.trial, best.trial, sweep.best_weights);
+      const auto model = lockstep::restore_trial(task, sweep.configurations, spec.trial, best.trial, sweep.weights.front());
       lockstep::save_model(*model.module, argv[1], lockstep::model_format(argv[1]),
                            lockstep::model_metadata(sweep.configurations, spec.trial, best.trial, "accuracy", best.metric));
     }

@@ -94,10 +94,18 @@ class Executor {
   virtual void exploit(std::span<const Exploit> exploits);
   /// Frees the places of these trials; the others keep weights and optimiser state.
   virtual void retire(std::span<const int64_t> trials) = 0;
-  /// Keeps a copy of the weights that `trial` has now, instead of any kept before.
+  /// How many trials' weights are wanted in the end: those of the best; at least 1.
+  virtual int64_t n_kept() const { return 1; }
+  /// Keeps a copy of the weights that `trial` has now, instead of any kept of it before.
   virtual void keep(int64_t trial) = 0;
-  /// The primary metric of the kept weights on the test part, if the data has one.
-  virtual std::optional<double> test_kept() = 0;
+  /// Frees what was kept of `trial`: it is not among the best any more.
+  virtual void discard(int64_t /*trial*/) {}
+  /// The primary metric of the weights that were kept of `trial` on the test part; nothing without them, or if the data has none.
+  virtual std::optional<double> test_kept(int64_t trial) = 0;
+  /// The metrics that trials report beside the primary one, by name.
+  virtual std::vector<std::string> other_metrics() const { return {}; }
+  /// What `trial`, which runs, reported of these in the last interval: in their order.
+  virtual std::vector<double> others(int64_t /*trial*/) const { return {}; }
   /// Writes all that the trials which train now, and the kept weights, need to go on from here: weights, buffers,
   /// optimiser state, ages. To be called between intervals. Throws TaskError when this executor cannot.
   virtual void save(const ByteSink& sink) const;

@@ -51,6 +51,13 @@ struct BestTrial {
   double metric = 0;
 };
 
+/// One of the best trials of a sweep, with the weights that its executor kept of it (`Executor::n_kept`).
+struct Leader {
+  BestTrial best;             ///< its best report
+  std::vector<double> draws;  ///< [n_params] the configuration that it had then
+  int64_t n_exploits = 0;     ///< how often it had taken over weights before
+};
+
 /// How far a sweep is.
 struct Progress {
   int64_t n_trials = 0;
@@ -89,6 +96,8 @@ struct IntervalReport {
   std::vector<int64_t> started;
   std::vector<TrialConfiguration> proposals;  ///< those of `started`, where a proposer chose them
   std::vector<MetricReport> metrics;
+  /// [metrics.size(), n] row-major: the executor's n `other_metrics` of the same trials; nothing where it was played back.
+  std::vector<double> other_metrics;
   std::vector<TrialExploit> exploits;
   std::vector<TrialEnd> ends;
   Progress progress;
@@ -104,6 +113,8 @@ struct SweepResult {
   /// before; without a best trial nothing.
   std::vector<double> best_draws;
   int64_t best_n_exploits = 0;
+  /// The best trials, as many as the executor keeps weights of, the best first.
+  std::vector<Leader> leaders;
   /// Metric of the best trial's weights, as they were at its best interval, on the test part: computed once.
   std::optional<double> test_metric;
   /// 1 - trained / without a policy, over the trials that were started (what the policy saved); 0 when none was.

@@ -71,7 +71,7 @@ class TrialsOn {
       return take(interval, reports);
     });
     result_.elapsed_s = std::chrono::duration<double>(Clock::now() - begin).count();
-    if (result_.is_new_best) result_.test_value = training_.executor().test_kept();
+    if (result_.is_new_best) result_.test_value = training_.executor().test_kept(best_.trial);
     for (const auto& [number, trial] : trials_) add(*trial, reports_.at(number));
     return result_;
   }

@@ -51,7 +51,7 @@ void Training::export_kept(const SweepSpec& spec, const Configurations& configur
                              : format == "safetensors" ? ModelFormat::kSafetensors
                                                        : model_format(path);
   const TrialProgram program =
-      restore_trial(*state_->task, configurations, spec.trial, trial, state_->executor->kept_weights());
+      restore_trial(*state_->task, configurations, spec.trial, trial, state_->executor->kept_weights(trial));
   save_model(*program.module, path, chosen,
              model_metadata(configurations, spec.trial, trial, spec.objective.primary_metric, metric));
 }

@@ -63,7 +63,7 @@ class CommandExecutor final : public Executor, private MetricSink {
   void train_interval(double*) override;
   void retire(std::span<const int64_t> trials) override;
   void keep(int64_t) override {}
-  std::optional<double> test_kept() override { return std::nullopt; }
+  std::optional<double> test_kept(int64_t) override { return std::nullopt; }
   std::vector<std::string> notes() const override;
 
  private:

@@ -67,7 +67,7 @@ class RecordedExecutor final : public Executor {
   void train_interval(double* metrics) override;
   void retire(std::span<const int64_t> trials) override;
   void keep(int64_t) override {}
-  std::optional<double> test_kept() override { return std::nullopt; }
+  std::optional<double> test_kept(int64_t) override { return std::nullopt; }
 
  private:
   const RecordedCurves& curves_;

@@ -3,6 +3,7 @@
 #include <cmath>
 #include <cstdio>
 #include <limits>
+#include <set>
 #include <stdexcept>
 
 #include <lockstep/sweep.h>
@@ -12,6 +13,7 @@
 #include "core/decisions.h"
 #include "core/early_termination.h"
 #include "core/end_reasons.h"
+#include "core/leaders.h"
 
 namespace lockstep {
 
@@ -45,7 +47,9 @@ class SweepLoop {
         size_(sweep_size(spec, configurations, executor, past)),
         decisions_(backend, context, spec.objective.goal, spec.early_termination, configurations, n_intervals_,
                    std::min(size_.n_slots, size_.n_trials), brackets(spec, size_),
-                   population(spec, configurations, executor), static_cast<int64_t>(earlier_.size())) {
+                   population(spec, configurations, executor), static_cast<int64_t>(earlier_.size())),
+        leaders_(spec.objective.goal, executor.n_kept()),
+        n_other_metrics_(executor.other_metrics().size()) {
     progress_.n_trials = progress_.n_waiting = n_trials();
     if (is_asynchronous_) return;
     for (const int64_t n : n_intervals_) progress_.trial_intervals_left += n;
@@ -76,9 +80,12 @@ class SweepLoop {
     result.end = cut && progress_.n_waiting + n_cut_ > 0 ? *cut : SweepEnd::kCompleted;
     result.progress = progress_;
     result.best = progress_.best;
-    result.best_draws = best_configuration_.draws;
-    result.best_n_exploits = best_configuration_.n_exploits;
-    if (result.best.trial >= 0) result.test_metric = executor_.test_kept();
+    result.leaders = leaders_.all();
+    if (!result.leaders.empty()) {
+      result.best_draws = result.leaders.front().draws;
+      result.best_n_exploits = result.leaders.front().n_exploits;
+      result.test_metric = executor_.test_kept(result.best.trial);
+    }
     for (SweepObserver* observer : observers_) observer->on_end(result);
     return result;
   }
@@ -108,6 +115,7 @@ class SweepLoop {
     report.time.trained_s = is_past() ? past_->times[past_index()].trained_s : elapsed_s();
     const DecisionLog log = decisions_.decide(n_timed_out(report.time.trained_s));
     for (Running& one : running_) note_report(one, log.metrics[static_cast<size_t>(one.slot)], report);
+    note_others(report);
     progress_.trial_intervals_left -= static_cast<int64_t>(running_.size());
     conclude(log, report);
     const std::optional<SweepEnd> cut = is_past() ? std::nullopt : cut_short(report.time.trained_s);
@@ -466,28 +474,41 @@ class SweepLoop {
     }
   }
 
-  /// A report, and the best so far by metric, then id, then interval; the executor keeps its weights while it has them.
   void note_report(Running& one, double metric, IntervalReport& report) {
-    BestTrial& best = progress_.best;
-    const double sign = spec_.objective.goal == Goal::kMaximize ? 1 : -1;
     one.last_metric = metric;
-    const MetricReport candidate = {id(one.row), ++one.n_reported, metric};
-    report.metrics.push_back(candidate);
+    report.metrics.push_back({id(one.row), ++one.n_reported, metric});
     ++progress_.trial_intervals;
-    if (!std::isfinite(metric)) return;
-    const double gain = best.trial < 0 ? 1 : sign * metric - sign * best.metric;
-    if (gain < 0 || (gain == 0 && candidate.trial >= best.trial)) return;
-    best = {candidate.trial, candidate.interval, metric};
-    best_is_new_ = true;
+    if (leaders_.note(report.metrics.back())) new_leaders_.push_back(id(one.row));
   }
 
-  /// Once an interval: whose weights are the best now.
+  void note_others(IntervalReport& report) {
+    if (is_past() || n_other_metrics_ == 0) return;
+    for (const MetricReport& each : report.metrics) {
+      const std::vector<double> others = executor_.others(each.trial);
+      report.other_metrics.insert(report.other_metrics.end(), others.begin(), others.end());
+    }
+  }
+
+  /// Once an interval: the executor keeps the leaders' weights while it has them.
   void keep_best(const IntervalReport& report) {
-    if (!best_is_new_) return;
-    best_is_new_ = false;
-    const int64_t trial = progress_.best.trial;
-    if (!is_past() && !report.played_back) executor_.keep(trial);
-    best_configuration_ = configuration_of(configurations_, trial, changed_.find(trial));
+    if (new_leaders_.empty()) return;
+    const bool trains = !is_past() && !report.played_back;
+    std::erase_if(kept_, [&](int64_t trial) {
+      const bool has_left = !leaders_.contains(trial);
+      if (has_left && trains) executor_.discard(trial);
+      return has_left;
+    });
+    for (Leader& leader : leaders_.all()) {
+      const int64_t trial = leader.best.trial;
+      if (std::find(new_leaders_.begin(), new_leaders_.end(), trial) == new_leaders_.end()) continue;
+      if (trains) executor_.keep(trial);
+      kept_.insert(trial);
+      const ChangedConfiguration configuration = configuration_of(configurations_, trial, changed_.find(trial));
+      leader.draws = configuration.draws;
+      leader.n_exploits = configuration.n_exploits;
+    }
+    new_leaders_.clear();
+    progress_.best = leaders_.all().front().best;
   }
 
   /// The trials that do not simply go on, by ascending trial.
@@ -624,8 +645,10 @@ class SweepLoop {
   int64_t n_cut_ = 0;  ///< trials that the sweep's own end aborted
   Progress progress_;
   ChangedConfigurations changed_;
-  ChangedConfiguration best_configuration_;
-  bool best_is_new_ = false;  ///< in this interval
+  Leaders leaders_;
+  std::vector<int64_t> new_leaders_;  ///< in this interval, with a new best report
+  std::set<int64_t> kept_;            ///< whose weights the executor keeps
+  const size_t n_other_metrics_;
   // Of trials that report when they please.
   std::vector<int64_t> stopped_at_;  ///< after how many reports
   int64_t most_reports_ = 0;         ///< of a trial that finished

@@ -23,6 +23,7 @@ Key key_of(const Configurations& configurations, int64_t trial, const std::set<i
 std::unique_ptr<Tile> build_and_step(const TileSource& source, const DataPart& train, int64_t trial) {
   auto tile = std::make_unique<Tile>(source, std::vector<int64_t>{trial});
   tile->probe_step(train);
+  if (tile->program().predict) tile->probe_prediction(train);  // otherwise it does what the step has done
   return tile;
 }
 

@@ -1,8 +1,11 @@
 #include <zlib.h>
 
+#include <algorithm>
 #include <cstdio>
 
 #include <lockstep/torch/task.h>
+
+#include "torch/minibatch.h"
 
 namespace lockstep {
 namespace {
@@ -18,13 +21,24 @@ std::string fingerprint(const torch::Tensor& tensor) {
   return out + text;
 }
 
+/// Of a part that is fetched: these examples, spread over it, tell enough.
+constexpr int64_t kFetched = 64;
+
+std::string fingerprint(const DataPart& part) {
+  if (!part.fetch) return fingerprint(part.inputs) + "->" + fingerprint(part.targets);
+  const int64_t n = std::min(kFetched, part.size());
+  if (n == 0) return "none";
+  const Batch batch = examples_of(part, (torch::arange(n, torch::kLong) * part.size()).floor_divide(n));
+  return std::to_string(part.size()) + " fetched " + fingerprint(batch.inputs) + "->" + fingerprint(batch.targets);
+}
+
 }  // namespace
 
 std::string data_fingerprint(const DataSet& data) {
   std::string out;
   for (const auto& [name, part] :
        {std::pair("train", &data.train), std::pair("validation", &data.validation), std::pair("test", &data.test)}) {
-    out += std::string(out.empty() ? "" : " ") + name + " " + fingerprint(part->inputs) + "->" + fingerprint(part->targets);
+    out += std::string(out.empty() ? "" : " ") + name + " " + fingerprint(*part);
   }
   return out;
 }

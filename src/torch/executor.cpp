@@ -18,6 +18,7 @@
 #include "torch/device_context.h"
 #include "torch/heap.h"
 #include "torch/host_wait_guard.h"
+#include "torch/minibatch.h"
 #include "torch/place.h"
 #include "torch/side_streams.h"
 #include "torch/slow_ops.h"
@@ -38,11 +39,6 @@ constexpr double kHeapOfAWorker = 32 << 20;
 
 std::string in_mib(double bytes) { return std::to_string(static_cast<int64_t>(std::ceil(bytes / (1 << 20)))) + " MiB"; }
 
-DataPart on_device(const DataPart& part, torch::Device device) {
-  if (part.size() == 0) return part;
-  return {part.inputs.to(device), part.targets.to(device)};
-}
-
 class TorchExecutor final : public TaskExecutor {
  public:
   TorchExecutor(const Task& task, const Configurations& configurations, const std::map<std::string, Setting>& settings,
@@ -51,7 +47,8 @@ class TorchExecutor final : public TaskExecutor {
         configurations_(configurations),
         source_{task, configurations_, settings, options.device, options.seed},
         workers_(n_workers(options)),
-        metric_(find_metric(task, objective)) {
+        metrics_(find_metrics(task, objective, options)) {
+    if (options.n_kept < 1) throw InputError("the weights of " + std::to_string(options.n_kept) + " trials cannot be kept; keep 1 or more");
     if (options.device.is_cpu()) keep_freed_memory();
     // Convolutions on a GPU drop to TensorFloat-32 by LibTorch's default, products do not. Here neither does, so that a
     // GPU's results are those of a CPU; a program that wants it sets it after making the executor.
@@ -136,7 +133,7 @@ class TorchExecutor final : public TaskExecutor {
         std::optional<HostWaitGuard> guard;
         if (options_.refuse_host_waits) guard.emplace();
         place.tile()->train_epoch(train_, orders);
-        means[static_cast<size_t>(i)] = place.tile()->score(validation_, metric_);
+        means[static_cast<size_t>(i)] = place.tile()->score(validation_, metrics_);
       };
       if (streams_) {
         streams_->run(i, train);
@@ -186,38 +183,68 @@ class TorchExecutor final : public TaskExecutor {
     });
   }
 
+  int64_t n_kept() const override { return options_.n_kept; }
+
   void keep(int64_t trial) override {
     const Place& place = *place_of_.at(trial);
-    kept_ = place.tile()->copy_row(place.slot_of(trial));
-    kept_trial_ = trial;
+    kept_[trial] = place.tile()->copy_row(place.slot_of(trial));
+    while (static_cast<int64_t>(kept_.size()) > options_.n_kept) {
+      kept_.erase(kept_.begin()->first == trial ? std::next(kept_.begin()) : kept_.begin());
+    }
   }
 
-  std::optional<double> test_kept() override {
-    if (kept_trial_ < 0 || test_.size() == 0) return std::nullopt;
+  void discard(int64_t trial) override { kept_.erase(trial); }
+
+  std::optional<double> test_kept(int64_t trial) override {
+    if (kept_.count(trial) == 0 || test_.size() == 0) return std::nullopt;
     double out = 0;
     on_workers("evaluating the best trial", 1, [&](int64_t) {
-      out = kept_tile().evaluate(test_, metric_).front();
+      out = kept_tile(trial).evaluate(test_, *metrics_.front()).front();
     });
     return out;
   }
 
-  NamedTensors kept_weights() override {
+  NamedTensors kept_weights(int64_t trial) override {
     NamedTensors out;
-    if (kept_trial_ < 0) return out;
-    on_workers("reading the best trial", 1, [&](int64_t) { out = kept_tile().named_row(0); });
+    if (kept_.count(trial) == 0) return out;
+    on_workers("reading the best trial", 1, [&](int64_t) { out = kept_tile(trial).named_row(0); });
     return out;
   }
 
+  std::map<std::string, double> kept_metrics(int64_t trial, const DataPart& part) override {
+    std::map<std::string, double> out;
+    if (kept_.count(trial) == 0 || part.size() == 0) return out;
+    on_workers("evaluating the best trial", 1, [&](int64_t) {
+      const DataPart here = on_device(part, options_.device);
+      for (const Metric& metric : source_.task.metrics()) out[metric.name] = kept_tile(trial).evaluate(here, metric).front();
+    });
+    return out;
+  }
+
+  std::vector<std::string> other_metrics() const override { return options_.other_metrics; }
+
+  std::vector<double> others(int64_t trial) const override {
+    const auto n = static_cast<std::ptrdiff_t>(metrics_.size() - 1);
+    const auto begin = others_.begin() + n * slot_of_.at(trial);
+    return {begin, begin + n};
+  }
+
   void save(const ByteSink& sink) const override {
-    SavedRows kept;
-    if (kept_trial_ >= 0) kept = {{kept_trial_}, {0}, rows_as_bytes(kept_)};
-    write_rows(kept, sink);
+    auto kept = kept_.begin();
+    const auto write_kept = [&] {
+      SavedRows rows;
+      if (kept != kept_.end()) rows = {{kept->first}, {0}, rows_as_bytes(kept->second)};
+      write_rows(rows, sink);
+      if (kept != kept_.end()) ++kept;
+    };
+    write_kept();
     const auto n_places = static_cast<int64_t>(
         std::count_if(places_.begin(), places_.end(), [](const auto& place) { return !place->trials().empty(); }));
     sink(&n_places, sizeof n_places);
     for (const auto& place : places_) {
       if (!place->trials().empty()) write_rows(place->save(), sink);
     }
+    for (int64_t i = 1; i < options_.n_kept; ++i) write_kept();
   }
 
   void restore(const ByteSource& source, std::span<const Placement> placements,
@@ -227,12 +254,15 @@ class TorchExecutor final : public TaskExecutor {
       slot_of_[trial] = slot;
       reports_.resize(std::max(reports_.size(), static_cast<size_t>(slot) + 1));
     }
-    const SavedRows kept = read_rows(source);
+    std::vector<SavedRows> kept{read_rows(source)};
     int64_t n_places = 0;
     source(&n_places, sizeof n_places);
     on_workers("restoring trials", 1, [&](int64_t) {
-      if (!kept.trials.empty()) restore_kept(kept);
       for (int64_t i = 0; i < n_places; ++i) restore_place(read_rows(source));
+      for (int64_t i = 1; i < options_.n_kept; ++i) kept.push_back(read_rows(source));
+      for (const SavedRows& each : kept) {
+        if (!each.trials.empty()) restore_kept(each);
+      }
     });
     for (const auto& [slot, trial] : placements) {
       if (place_of_.count(trial) == 0) {
@@ -270,10 +300,10 @@ class TorchExecutor final : public TaskExecutor {
   }
 
  private:
-  Tile kept_tile() const {
-    const std::vector<int64_t> one{kept_trial_};
+  Tile kept_tile(int64_t trial) const {
+    const std::vector<int64_t> one{trial};
     Tile tile(source_, one);
-    tile.restore_row(0, kept_);
+    tile.restore_row(0, kept_.at(trial));
     return tile;
   }
 
@@ -283,19 +313,29 @@ class TorchExecutor final : public TaskExecutor {
     return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
   }
 
-  static const Metric& find_metric(const Task& task, const Objective& objective) {
+  /// The primary metric, then the others that are asked for.
+  static std::vector<const Metric*> find_metrics(const Task& task, const Objective& objective,
+                                                 const TorchExecutorOptions& options) {
+    std::vector<const Metric*> metrics{&find_metric(task, objective.primary_metric, objective.where, "objective.primary_metric")};
+    for (const std::string& name : options.other_metrics) metrics.push_back(&find_metric(task, name, {}, "other_metrics"));
+    return metrics;
+  }
+
+  static const Metric& find_metric(const Task& task, const std::string& name, const SourceLocation& where, const char* key) {
     std::vector<std::string> names;
     for (const auto& metric : task.metrics()) {
-      if (metric.name == objective.primary_metric) return metric;
+      if (metric.name == name && !metric.per_example && !metric.whole) {
+        throw TaskError("metric '" + name + "' has no function; set per_example or whole");
+      }
+      if (metric.name == name) return metric;
       names.push_back(metric.name);
     }
     std::string reported;
-    for (const auto& name : names) reported += (reported.empty() ? "" : ", ") + name;
-    const std::string near = nearest_name(objective.primary_metric, names);
-    const std::string place = objective.where.to_string();
-    throw TaskError((place.empty() ? "" : place + ": ") + "objective.primary_metric: '" + objective.primary_metric +
-                    "' is not reported by the task; " + (near.empty() ? "" : "did you mean '" + near + "'? ") + "It reports " +
-                    reported);
+    for (const auto& each : names) reported += (reported.empty() ? "" : ", ") + each;
+    const std::string near = nearest_name(name, names);
+    const std::string place = where.to_string();
+    throw TaskError((place.empty() ? "" : place + ": ") + key + ": '" + name + "' is not reported by the task; " +
+                    (near.empty() ? "" : "did you mean '" + near + "'? ") + "It reports " + reported);
   }
 
   /// Runs `work(0) ... work(n - 1)` on the workers and turns what LibTorch throws into a TaskError without its stack trace.
@@ -325,10 +365,11 @@ class TorchExecutor final : public TaskExecutor {
   }
 
   void restore_kept(const SavedRows& rows) {
-    kept_trial_ = rows.trials.front();
-    if (cohort_of_.count(kept_trial_) == 0) throw OutputError(unknown_trial(kept_trial_));
-    kept_ = Tile(source_, rows.trials).copy_row(0);  // of these shapes
-    set_rows_from_bytes(kept_, rows.tensors);
+    const int64_t trial = rows.trials.front();
+    if (cohort_of_.count(trial) == 0) throw OutputError(unknown_trial(trial));
+    std::vector<torch::Tensor>& kept = kept_[trial];
+    kept = Tile(source_, rows.trials).copy_row(0);  // of these shapes
+    set_rows_from_bytes(kept, rows.tensors);
   }
 
   /// Trials that trained together go on together; those that nobody has a slot for are left out.
@@ -419,7 +460,7 @@ class TorchExecutor final : public TaskExecutor {
     for (size_t c = 0; c < cohorts_.size(); ++c) {
       WorkingMemory memory;
       on_workers("measuring memory", 1, [&](int64_t) {
-        memory = measure_memory(source_, train_, validation_, metric_, cohorts_[c]);
+        memory = measure_memory(source_, train_, validation_, metrics_, cohorts_[c]);
       });
       const double share = left / 2 / workers_.n_threads();
       const auto fits = static_cast<int64_t>((share - memory.fixed) / memory.per_trial);
@@ -509,18 +550,28 @@ class TorchExecutor final : public TaskExecutor {
   /// for what was trained.
   void report(const std::vector<torch::Tensor>& means, double* metrics) {
     if (means.empty()) return;
-    std::vector<double> read;
+    std::vector<std::vector<double>> read;  // by metric
     on_workers("reading the metrics", 1, [&](int64_t) {
       if (streams_) streams_->join();
-      read = read_metrics(torch::cat(means), metric_, source_.task.data().validation.targets);
+      const torch::Tensor all = torch::cat(means, 1).cpu();
+      for (size_t m = 0; m < metrics_.size(); ++m) {
+        const bool wants_targets = metrics_[m]->finish && !metrics_[m]->whole;
+        if (wants_targets && !targets_.defined()) targets_ = targets_of(source_.task.data().validation, options_.device);
+        read.push_back(read_metrics(all[static_cast<int64_t>(m)], *metrics_[m], targets_));
+      }
     });
+    const size_t n_others = metrics_.size() - 1;
+    others_.resize(n_others * reports_.size());
     const bool on_cpu = options_.device.is_cpu();
     double* const host = on_cpu ? metrics : reports_.data();
     size_t next = 0;
     for (const auto& place : places_) {
       for (const auto trial : place->tile()->trials()) {
         const auto slot = slot_of_.find(trial);
-        if (slot != slot_of_.end()) host[slot->second] = read[next];
+        if (slot != slot_of_.end()) {
+          host[slot->second] = read.front()[next];
+          for (size_t m = 1; m <= n_others; ++m) others_[n_others * static_cast<size_t>(slot->second) + m - 1] = read[m][next];
+        }
         ++next;
       }
     }
@@ -542,7 +593,8 @@ class TorchExecutor final : public TaskExecutor {
   TileSource source_;
   SlowOps slow_ops_;  ///< that ran so far: those of a training step, as a rule
   WorkerPool workers_;
-  const Metric& metric_;
+  const std::vector<const Metric*> metrics_;  ///< the primary one first
+  torch::Tensor targets_;                     ///< of the validation part, in host memory, once a metric wanted them
   DataPart train_, validation_, test_;
   std::vector<Cohort> cohorts_;
   std::vector<TilePlan> tiles_;       ///< by cohort
@@ -555,8 +607,8 @@ class TorchExecutor final : public TaskExecutor {
   std::vector<double> reports_;                    ///< by slot: a device's metrics on their way
   std::optional<SideStreams> streams_;  ///< on a GPU: cohorts, and tiles of a cohort, train side by side
   std::vector<std::unique_ptr<Place>> places_;
-  std::vector<torch::Tensor> kept_;
-  int64_t kept_trial_ = -1;
+  std::vector<double> others_;                     ///< [slots, other metrics]
+  std::map<int64_t, std::vector<torch::Tensor>> kept_;  ///< by trial
 };
 
 }  // namespace

@@ -7,6 +7,7 @@
 #include <lockstep/error.h>
 
 #include "torch/device_context.h"
+#include "torch/minibatch.h"
 #include "torch/trial_streams.h"
 
 namespace lockstep {
@@ -35,6 +36,11 @@ class PlainScope {
   TrialStreams streams_;
   c10::impl::IncludeDispatchKeyGuard include_;
 };
+
+PlainScope scope_of(const PlainTrials::Pass& pass, size_t trial) {
+  const auto at = static_cast<int64_t>(trial);
+  return PlainScope(pass.ids.narrow(0, at, 1), pass.steps.narrow(0, at, 1), pass.seed, pass.first_stream);
+}
 
 /// Where the rows of tensors are put together, in the order of trials; a trial without one has zeros.
 torch::Tensor stacked(std::vector<torch::Tensor>& rows) {
@@ -83,8 +89,7 @@ void PlainTrials::bind(std::span<const int64_t> trials, const NamedTensors& rows
   trials_ = std::move(bound);
 }
 
-torch::Tensor PlainTrials::gradients(const Pass& pass, const torch::Tensor& inputs, const torch::Tensor& targets,
-                                     bool per_trial, const torch::Tensor& loss_scale,
+torch::Tensor PlainTrials::gradients(const Pass& pass, const Batch& batch, bool per_trial, const torch::Tensor& loss_scale,
                                      const std::vector<std::string>& names, std::vector<torch::Tensor>& gradients) {
   std::vector<torch::Tensor> losses;
   std::vector<std::vector<torch::Tensor>> rows(names.size());
@@ -93,8 +98,8 @@ torch::Tensor PlainTrials::gradients(const Pass& pass, const torch::Tensor& inpu
     const auto part = [&](const torch::Tensor& examples) { return per_trial ? examples.select(0, at) : examples; };
     const TrialProgram& program = trials_[i]->program;
     program.module->train(true);
-    const PlainScope scope(pass.ids.narrow(0, at, 1), pass.steps.narrow(0, at, 1), pass.seed, pass.first_stream);
-    const torch::Tensor loss = program.loss(program.forward(part(inputs)), part(targets));
+    const PlainScope scope = scope_of(pass, i);
+    const torch::Tensor loss = program.training_loss(part(batch.inputs), part(batch.targets));
     if (loss.dim() != 0) throw TaskError("the loss of one trial must be a scalar; reduce it to the mean over the batch");
     const auto parameters = program.module->named_parameters();
     std::vector<torch::Tensor> leaves;
@@ -108,17 +113,34 @@ torch::Tensor PlainTrials::gradients(const Pass& pass, const torch::Tensor& inpu
   return torch::stack(losses);
 }
 
-torch::Tensor PlainTrials::evaluate(const Pass& pass, const torch::Tensor& inputs, const torch::Tensor& targets,
-                                    const Metric& metric) {
-  std::vector<torch::Tensor> scores;
+std::vector<torch::Tensor> PlainTrials::evaluate(const Pass& pass, const Batch& batch, std::span<const Metric* const> metrics,
+                                                 std::vector<torch::Tensor>& outputs) {
+  std::vector<std::vector<torch::Tensor>> values(metrics.size());
+  std::vector<torch::Tensor> predicted;
   for (size_t i = 0; i < trials_.size(); ++i) {
-    const auto at = static_cast<int64_t>(i);
     const TrialProgram& program = trials_[i]->program;
     program.module->train(false);
-    const PlainScope scope(pass.ids.narrow(0, at, 1), pass.steps.narrow(0, at, 1), pass.seed, pass.first_stream);
-    scores.push_back(metric.per_example(program.forward(inputs), targets));
+    const PlainScope scope = scope_of(pass, i);
+    const torch::Tensor output = program.prediction(batch.inputs);
+    predicted.push_back(output);
+    for (size_t m = 0; m < metrics.size(); ++m) {
+      if (!metrics[m]->whole) values[m].push_back(metrics[m]->per_example(output, batch.targets));
+    }
   }
-  return torch::stack(scores);
+  std::vector<torch::Tensor> out;
+  for (auto& each : values) out.push_back(each.empty() ? torch::Tensor() : torch::stack(each));
+  if (wants_outputs(metrics)) outputs.push_back(torch::stack(predicted));
+  return out;
+}
+
+torch::Tensor PlainTrials::whole(const Pass& pass, const Metric& metric, const torch::Tensor& outputs,
+                                 const torch::Tensor& targets) {
+  std::vector<torch::Tensor> values;
+  for (size_t i = 0; i < trials_.size(); ++i) {
+    const PlainScope scope = scope_of(pass, i);
+    values.push_back(metric.whole(outputs.select(0, static_cast<int64_t>(i)), targets));
+  }
+  return torch::stack(values);
 }
 
 }  // namespace lockstep

@@ -34,12 +34,14 @@ class PlainTrials {
 
   /// The loss of each trial, [n_trials], and its gradients, [n_trials, ...] by the parameters `names`; undefined where
   /// no trial's loss depends on one. `loss_scale` [n_trials] multiplies the losses before, where it is defined.
-  torch::Tensor gradients(const Pass& pass, const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial,
-                          const torch::Tensor& loss_scale, const std::vector<std::string>& names,
-                          std::vector<torch::Tensor>& gradients);
-  /// The metric's values of each trial, [n_trials, ...].
-  torch::Tensor evaluate(const Pass& pass, const torch::Tensor& inputs, const torch::Tensor& targets,
-                         const Metric& metric);
+  torch::Tensor gradients(const Pass& pass, const Batch& batch, bool per_trial, const torch::Tensor& loss_scale,
+                          const std::vector<std::string>& names, std::vector<torch::Tensor>& gradients);
+  /// Each metric's values of each trial, [n_trials, batch, ...]; undefined for one of a whole part, for which the outputs
+  /// [n_trials, batch, ...] are added to `outputs`.
+  std::vector<torch::Tensor> evaluate(const Pass& pass, const Batch& batch, std::span<const Metric* const> metrics,
+                                      std::vector<torch::Tensor>& outputs);
+  /// [n_trials] a metric of a whole part, by its outputs [n_trials, n, ...].
+  torch::Tensor whole(const Pass& pass, const Metric& metric, const torch::Tensor& outputs, const torch::Tensor& targets);
 
  private:
   struct Trial;

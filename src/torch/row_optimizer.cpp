@@ -1,5 +1,6 @@
 #include "torch/row_optimizer.h"
 
+#include <cstddef>
 #include <limits>
 
 #include <lockstep/error.h>
@@ -50,6 +51,9 @@ torch::Tensor schedule_rows(const ScheduleOptions& options, const torch::Tensor&
   return rows;
 }
 
+/// The column of schedule_rows that says whether momentum goes the other way.
+constexpr int64_t kCycleMomentum = offsetof(LearningRateSchedule, cycle_momentum) / sizeof(double);
+
 template <class T>
 T* pointer_or_null(torch::Tensor& tensor) {
   return tensor.defined() ? tensor.mutable_data_ptr<T>() : nullptr;
@@ -59,7 +63,7 @@ T* pointer_or_null(torch::Tensor& tensor) {
 
 RowOptimizer::RowOptimizer(const OptimizerOptions& options, const torch::Tensor& parameters,
                            const TrainingLength& length)
-    : kind_(options.kind), length_(length) {
+    : kind_(options.kind), own_(options.own), own_schedule_(options.schedule.own), length_(length) {
   if (!options.lr.defined()) throw TaskError("the task's optimiser has no learning rate; set OptimizerOptions::lr");
   const auto rows = [&](const torch::Tensor& option, double default_value, const char* name) {
     return hyperparameter(option, default_value, parameters, name);
@@ -67,12 +71,15 @@ RowOptimizer::RowOptimizer(const OptimizerOptions& options, const torch::Tensor&
   lr_ = rows(options.lr, 0, "lr");
   weight_decay_ = rows(options.weight_decay, kind_ == OptimizerKind::kAdamW ? 0.01 : 0.0, "weight_decay");
   const auto& schedule = options.schedule;
-  if (schedule.kind.defined() || schedule.warmup_epochs.defined()) schedule_ = schedule_rows(schedule, parameters);
+  const bool has_schedule = schedule.kind.defined() || schedule.warmup_epochs.defined();
+  if (has_schedule && !own_schedule_) schedule_ = schedule_rows(schedule, parameters);
   steps_ = torch::zeros({parameters.size(0)}, parameters.options().dtype(torch::kLong).requires_grad(false));
   diverged_ = torch::zeros_like(steps_, torch::kByte);
   read_gradient_options(options, parameters);
   const auto state = [&] { return lasting_zeros(parameters.sizes(), parameters.options().requires_grad(false)); };
-  if (kind_ == OptimizerKind::kSgd) {
+  if (own_.step) {
+    for (int64_t i = 0; i < own_.n_states; ++i) own_state_.push_back(state());
+  } else if (kind_ == OptimizerKind::kSgd) {
     momentum_ = rows(options.momentum, 0, "momentum");
     dampening_ = rows(options.dampening, 0, "dampening");
     nesterov_ = rows(options.nesterov, 0, "nesterov").ne(0).to(torch::kByte);
@@ -134,8 +141,15 @@ RowUpdate RowOptimizer::rows_of(const torch::Tensor& parameters, std::span<const
 void RowOptimizer::step(const Backend& backend, const Context& context, const torch::Tensor& parameters,
                         std::span<const GradientSegment> segments, const torch::Tensor& losses) {
   const torch::Tensor float_losses = losses.to(torch::kFloat).contiguous();
-  const RowUpdate rows = rows_of(parameters, segments, float_losses);
-  if (kind_ == OptimizerKind::kSgd) {
+  RowUpdate rows = rows_of(parameters, segments, float_losses);
+  torch::Tensor rates;
+  if (own_schedule_) {
+    rates = own_rates();
+    rows.learning_rate = rates.const_data_ptr<double>();
+  }
+  if (own_.step) {
+    step_own(backend, context, parameters, rows);
+  } else if (kind_ == OptimizerKind::kSgd) {
     SgdUpdate update;
     update.rows = rows;
     update.momentum_buffer = momentum_buffer_.mutable_data_ptr<float>();
@@ -156,6 +170,79 @@ void RowOptimizer::step(const Backend& backend, const Context& context, const to
   }
 }
 
+torch::Tensor RowOptimizer::own_rates() const {
+  RowTimes times;
+  times.learning_rate = lr_;
+  times.epoch = steps_.to(torch::kDouble) / static_cast<double>(length_.steps_per_epoch);
+  times.n_epochs = static_cast<double>(length_.n_epochs);
+  const torch::NoGradGuard no_grad;
+  const torch::Tensor rates = own_schedule_(times);
+  if (rates.dim() != 1 || rates.size(0) != lr_.size(0)) {
+    throw TaskError("the task's schedule must give a learning rate a row, [" + std::to_string(lr_.size(0)) + "], but gave " +
+                    std::to_string(rates.dim()) + " dimensions with " + std::to_string(rates.numel()) + " elements");
+  }
+  return rates.to(lr_.options()).contiguous();
+}
+
+/// SGD without momentum or decay does what is common to all optimisers: it counts steps, sees divergence, unscales and clips. Of
+/// zeros it makes the negative of what the task's own optimiser is to see: at a rate of 1 the gradients, and of one gradient of -1
+/// the learning rates.
+void RowOptimizer::step_own(const Backend& backend, const Context& context, const torch::Tensor& parameters, RowUpdate rows) {
+  const torch::NoGradGuard no_grad;
+  const int64_t n = parameters.size(0);
+  const torch::Tensor zeros = torch::zeros_like(lr_), ones = torch::ones_like(lr_);
+  const torch::Tensor no_nesterov = torch::zeros_like(diverged_);
+  const auto descend = [&](torch::Tensor matrix, const RowUpdate& update_rows) {
+    SgdUpdate update;
+    update.rows = update_rows;
+    update.rows.row_stride = matrix.stride(0);
+    update.rows.parameters = matrix.mutable_data_ptr<float>();
+    update.rows.weight_decay = zeros.const_data_ptr<double>();
+    update.momentum_buffer = matrix.mutable_data_ptr<float>();  // not looked at without momentum
+    update.momentum = update.dampening = zeros.const_data_ptr<double>();
+    update.nesterov = no_nesterov.const_data_ptr<uint8_t>();
+    backend.sgd_update(context, update);
+  };
+  RowStep step;
+  step.learning_rate = torch::zeros({n, 1}, parameters.options().requires_grad(false));
+  const torch::Tensor minus_one = torch::full_like(step.learning_rate, -1);
+  const GradientSegment one{minus_one.const_data_ptr<float>(), 0, 1};
+  torch::Tensor steps = steps_.clone();
+  torch::Tensor schedule;
+  if (schedule_.defined()) {
+    schedule = schedule_.clone();
+    schedule.select(1, kCycleMomentum).zero_();
+  }
+  RowUpdate rate = rows;
+  rate.segments = &one;
+  rate.n_segments = 1;
+  rate.steps = steps.mutable_data_ptr<int64_t>();
+  rate.schedule = reinterpret_cast<const LearningRateSchedule*>(pointer_or_null<double>(schedule));
+  rate.gradients = {};
+  rate.loss = nullptr;
+  descend(step.learning_rate, rate);
+
+  const torch::Tensor skipped_before = skipped_.defined() ? skipped_.clone() : torch::Tensor();
+  step.gradients = torch::zeros({n, parameters.size(1)}, step.learning_rate.options());
+  RowUpdate treated = rows;
+  treated.learning_rate = ones.const_data_ptr<double>();
+  treated.schedule = nullptr;
+  descend(step.gradients, treated);
+  step.gradients.neg_();
+
+  step.step = (skipped_.defined() ? steps_ - skipped_ : steps_).to(torch::kFloat).unsqueeze(1);
+  step.parameters = parameters.detach();
+  step.state = own_state_;
+  if (!skipped_.defined()) return own_.step(step);
+  // Rows that skip are to stay as they are, bit for bit.
+  std::vector<torch::Tensor> all = own_state_, before;
+  all.push_back(step.parameters);
+  for (const auto& each : all) before.push_back(each.clone());
+  own_.step(step);
+  const torch::Tensor skips = skipped_.ne(skipped_before).unsqueeze(1);
+  for (size_t i = 0; i < all.size(); ++i) all[i].copy_(torch::where(skips, before[i], all[i]));
+}
+
 std::vector<torch::Tensor*> RowOptimizer::row_tensors() {
   auto out = state_tensors();
   for (auto* tensor : {&lr_, &weight_decay_, &momentum_, &dampening_, &beta1_, &beta2_, &eps_, &nesterov_, &schedule_,
@@ -171,6 +258,7 @@ std::vector<torch::Tensor*> RowOptimizer::state_tensors() {
        {&steps_, &diverged_, &loss_scale_, &good_steps_, &skipped_, &momentum_buffer_, &exp_avg_, &exp_avg_sq_}) {
     if (tensor->defined()) out.push_back(tensor);
   }
+  for (auto& tensor : own_state_) out.push_back(&tensor);
   return out;
 }
 

@@ -1,5 +1,6 @@
 #pragma once
 
+#include <functional>
 #include <span>
 #include <vector>
 
@@ -43,8 +44,13 @@ class RowOptimizer {
   void read_gradient_options(const OptimizerOptions& options, const torch::Tensor& parameters);
   RowUpdate rows_of(const torch::Tensor& parameters, std::span<const GradientSegment> segments,
                     const torch::Tensor& losses);
+  void step_own(const Backend& backend, const Context& context, const torch::Tensor& parameters, RowUpdate rows);
+  /// [n_trials] double: the learning rates of the coming step, by a schedule of the task's own.
+  torch::Tensor own_rates() const;
 
   OptimizerKind kind_;
+  OwnOptimizer own_;  ///< the task's, if it has a step
+  std::function<torch::Tensor(const RowTimes&)> own_schedule_;
   TrainingLength length_;
   torch::Tensor lr_, weight_decay_, momentum_, dampening_, beta1_, beta2_, eps_;   // [n_trials] double
   torch::Tensor nesterov_;                                                         // [n_trials] uint8
@@ -54,6 +60,7 @@ class RowOptimizer {
   torch::Tensor loss_scale_;                                                       // [n_trials] float
   torch::Tensor diverged_;                                                         // [n_trials] uint8
   torch::Tensor momentum_buffer_, exp_avg_, exp_avg_sq_;                           // as the parameters
+  std::vector<torch::Tensor> own_state_;                                           // likewise
 };
 
 }  // namespace lockstep

@@ -12,6 +12,7 @@
 
 #include "torch/device_context.h"
 #include "torch/heap.h"
+#include "torch/minibatch.h"
 #include "torch/row_kernels.h"
 
 namespace lockstep {
@@ -20,6 +21,8 @@ namespace {
 /// Random streams of a step: those from 0 are the training pass's, those from here on the evaluation's, so many a minibatch.
 constexpr uint32_t kEvaluationStreams = 1u << 31;
 constexpr uint32_t kStreamsOfAPass = 1u << 12;
+/// Those of metrics of a whole part.
+constexpr uint32_t kWholePartStreams = 1u << 30;
 /// Of the id of an order of examples: those below are the epoch.
 constexpr int kEpochBits = 24;
 
@@ -52,9 +55,7 @@ Tile::Tile(const TileSource& source, std::span<const int64_t> trials)
     TrialScope scope(trials, source.seed, source.device);
     program_ = source.task.build(config_);
   }
-  if (!program_.module || !program_.forward || !program_.loss) {
-    throw TaskError("the task built a trial without a module, a forward function or a loss");
-  }
+  if (!program_.module) throw TaskError("the task built a trial without a module");
   if (program_.batch_size < 1) throw TaskError("the task's batch size is " + std::to_string(program_.batch_size));
   if (program_.n_intervals < 1) throw TaskError("the task trains for " + std::to_string(program_.n_intervals) + " intervals");
   const int64_t n_examples = source.task.data().train.size();
@@ -144,13 +145,12 @@ void Tile::bind_trials() {
   plain_->bind(trials_, rows);
 }
 
-torch::Tensor Tile::batch_gradients(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial,
-                                    std::vector<torch::Tensor>& gradients) {
+torch::Tensor Tile::batch_gradients(const Batch& batch, bool per_trial, std::vector<torch::Tensor>& gradients) {
   torch::Tensor loss;
   {
     TrialScope scope(ids_, optimizer_->steps(), seed_);
-    const torch::Tensor one = per_trial ? program_.loss(program_.forward(scope.batched(inputs)), scope.batched(targets))
-                                        : program_.loss(program_.forward(inputs), targets);
+    const torch::Tensor one = per_trial ? program_.training_loss(scope.batched(batch.inputs), scope.batched(batch.targets))
+                                        : program_.training_loss(batch.inputs, batch.targets);
     if (!is_batched(one)) throw TaskError("the loss does not depend on the trial's parameters");
     loss = physical(one);
   }
@@ -170,7 +170,7 @@ torch::Tensor Tile::batch_gradients(const torch::Tensor& inputs, const torch::Te
   return loss.detach();
 }
 
-torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial) {
+torch::Tensor Tile::train_step(const Batch& batch, bool per_trial) {
   std::vector<const ParameterPlace*> places;
   std::vector<std::string> names;
   for (const auto& place : places_) {
@@ -180,9 +180,8 @@ torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor&
   }
   std::vector<torch::Tensor> gradients;
   const torch::Tensor loss =
-      plain_ ? plain_->gradients({ids_, optimizer_->steps(), seed_}, inputs, targets, per_trial,
-                                 optimizer_->loss_scale(), names, gradients)
-             : batch_gradients(inputs, targets, per_trial, gradients);
+      plain_ ? plain_->gradients({ids_, optimizer_->steps(), seed_}, batch, per_trial, optimizer_->loss_scale(), names, gradients)
+             : batch_gradients(batch, per_trial, gradients);
   std::vector<GradientSegment> segments;
   for (size_t i = 0; i < gradients.size(); ++i) {
     if (!gradients[i].defined()) continue;
@@ -195,8 +194,14 @@ torch::Tensor Tile::train_step(const torch::Tensor& inputs, const torch::Tensor&
 
 void Tile::probe_step(const DataPart& train) {
   program_.module->train(true);
-  const int64_t size = std::min(program_.batch_size, train.size());
-  train_step(train.inputs.narrow(0, 0, size), train.targets.narrow(0, 0, size));
+  train_step(range_of(train, 0, std::min(program_.batch_size, train.size()), device_));
+}
+
+void Tile::probe_prediction(const DataPart& part) {
+  const torch::NoGradGuard no_grad;
+  program_.module->train(false);
+  std::vector<torch::Tensor> outputs;
+  metric_values(range_of(part, 0, std::min<int64_t>(2, part.size()), device_), {}, kEvaluationStreams, outputs);
 }
 
 torch::Tensor Tile::orders_of_trials(int64_t n, const std::map<int64_t, torch::Tensor>& orders) const {
@@ -245,68 +250,105 @@ void Tile::set_values(torch::Tensor& target, const torch::Tensor& values) {
 
 void Tile::train_on(const DataPart& train, const torch::Tensor& examples) {
   const bool per_trial = examples.dim() == 2;
-  const auto batch_of = [&](const torch::Tensor& part) {
-    if (!per_trial) return part.index_select(0, examples);
-    auto shape = part.sizes().vec();
-    shape[0] = examples.size(1);
-    shape.insert(shape.begin(), n_trials());
-    return part.index_select(0, examples.flatten()).view(shape);
-  };
-  train_step(batch_of(train.inputs), batch_of(train.targets), per_trial);
+  train_step(per_trial ? examples_of_trials(train, examples) : examples_of(train, examples), per_trial);
 }
 
-torch::Tensor Tile::score(const DataPart& part, const Metric& metric) {
+torch::Tensor Tile::score(const DataPart& part, std::span<const Metric* const> metrics) {
   torch::NoGradGuard no_grad;
   program_.module->train(false);
-  if (!recorded_) return score_now(part, metric);
-  if (!scores_.defined() || scores_.size(0) != n_trials()) {
-    scores_ = torch::empty({n_trials()}, torch::dtype(torch::kDouble).device(device_));
+  if (!recorded_) return score_now(part, metrics);
+  const std::vector<int64_t> shape{static_cast<int64_t>(metrics.size()), n_trials()};
+  if (!scores_.defined() || scores_.sizes() != torch::IntArrayRef(shape)) {
+    scores_ = torch::empty(shape, torch::dtype(torch::kDouble).device(device_));
   }
-  recorded_->run({&part, 0}, [this, &part, &metric] { scores_.copy_(score_now(part, metric)); });
+  recorded_->run({&part, 0}, [this, &part, metrics] { scores_.copy_(score_now(part, metrics)); });
   return scores_.clone();
 }
 
-torch::Tensor Tile::score_now(const DataPart& part, const Metric& metric) {
-  const torch::Tensor sums = torch::zeros({n_trials()}, torch::dtype(torch::kDouble).device(device_));
-  int64_t count = 0;
+std::vector<torch::Tensor> Tile::metric_values(const Batch& batch, std::span<const Metric* const> metrics, uint32_t stream,
+                                               std::vector<torch::Tensor>& outputs) {
+  if (plain_) return plain_->evaluate({ids_, optimizer_->steps(), seed_, stream}, batch, metrics, outputs);
+  TrialScope scope(ids_, optimizer_->steps(), seed_, stream);
+  const torch::Tensor output = program_.prediction(batch.inputs);
+  if (!is_batched(output)) throw TaskError("what the task predicts does not depend on the trial's parameters");
+  std::vector<torch::Tensor> values;
+  for (const Metric* metric : metrics) {
+    torch::Tensor one;
+    if (!metric->whole) {
+      one = metric->per_example(output, batch.targets);
+      if (!is_batched(one)) throw TaskError("metric '" + metric->name + "' does not depend on the trial's parameters");
+      one = physical(one);
+    }
+    values.push_back(one);
+  }
+  if (wants_outputs(metrics)) outputs.push_back(physical(output));
+  return values;
+}
+
+torch::Tensor Tile::whole_metric(const Metric& metric, const torch::Tensor& outputs, const torch::Tensor& targets) {
+  torch::Tensor value;
+  const PlainTrials::Pass pass{ids_, optimizer_->steps(), seed_, kWholePartStreams};
+  if (plain_) {
+    value = plain_->whole(pass, metric, outputs, targets);
+  } else {
+    TrialScope scope(pass.ids, pass.steps, pass.seed, pass.first_stream);
+    const torch::Tensor one = metric.whole(scope.batched(outputs), targets);
+    if (!is_batched(one)) throw TaskError("metric '" + metric.name + "' does not depend on the trial's parameters");
+    value = physical(one);
+  }
+  if (value.dim() != 1) {
+    throw TaskError("metric '" + metric.name + "' must give a scalar for a whole part, but gave shape " + shape_text(value[0]));
+  }
+  return value.to(torch::kDouble);
+}
+
+torch::Tensor Tile::score_now(const DataPart& part, std::span<const Metric* const> metrics) {
+  const torch::Tensor sums =
+      torch::zeros({static_cast<int64_t>(metrics.size()), n_trials()}, torch::dtype(torch::kDouble).device(device_));
+  std::vector<int64_t> counts(metrics.size(), 0);
+  std::vector<torch::Tensor> outputs, targets;
   uint32_t stream = kEvaluationStreams;
   for (int64_t begin = 0; begin < part.size(); begin += kEvaluationBatch, stream += kStreamsOfAPass) {
     const int64_t size = std::min(kEvaluationBatch, part.size() - begin);
-    const torch::Tensor inputs = part.inputs.narrow(0, begin, size), targets = part.targets.narrow(0, begin, size);
-    torch::Tensor scores;
-    if (plain_) {
-      scores = plain_->evaluate({ids_, optimizer_->steps(), seed_, stream}, inputs, targets, metric);
-    } else {
-      TrialScope scope(ids_, optimizer_->steps(), seed_, stream);
-      const torch::Tensor output = program_.forward(inputs);
-      scores = metric.per_example(output, targets);
-      if (!is_batched(scores)) throw TaskError("metric '" + metric.name + "' does not depend on the trial's parameters");
-      scores = physical(scores);
+    const Batch batch = range_of(part, begin, size, device_);
+    const std::vector<torch::Tensor> values = metric_values(batch, metrics, stream, outputs);
+    if (!outputs.empty()) targets.push_back(batch.targets);
+    for (size_t m = 0; m < metrics.size(); ++m) {
+      torch::Tensor scores = values[m];
+      if (!scores.defined()) continue;
+      if (scores.dim() < 2 || scores.size(1) != size) {
+        throw TaskError("metric '" + metrics[m]->name + "' must give a value per example, but gave shape " + shape_text(scores[0]) +
+                        " for " + std::to_string(size) + " examples");
+      }
+      scores = scores.flatten(1).to(torch::kFloat).contiguous();
+      backend_.reduce_metric(context(), {scores.const_data_ptr<float>(), n_trials(), scores.size(1), scores.size(1)},
+                             sums[static_cast<int64_t>(m)].mutable_data_ptr<double>());
+      counts[m] += scores.size(1);
     }
-    if (scores.dim() < 2 || scores.size(1) != size) {
-      throw TaskError("metric '" + metric.name + "' must give a value per example, but gave shape " + shape_text(scores[0]) +
-                      " for " + std::to_string(size) + " examples");
-    }
-    scores = scores.flatten(1).to(torch::kFloat).contiguous();
-    backend_.reduce_metric(context(), {scores.const_data_ptr<float>(), n_trials(), scores.size(1), scores.size(1)},
-                           sums.mutable_data_ptr<double>());
-    count += scores.size(1);
   }
-  const torch::Tensor means = sums / static_cast<double>(count);
-  return means.masked_fill_(optimizer_->diverged().ne(0), std::numeric_limits<double>::quiet_NaN());
+  for (size_t m = 0; m < metrics.size(); ++m) {
+    torch::Tensor row = sums[static_cast<int64_t>(m)];
+    if (metrics[m]->whole) {
+      row.copy_(whole_metric(*metrics[m], torch::cat(outputs, 1), torch::cat(targets)));
+    } else {
+      row.div_(static_cast<double>(counts[m]));
+    }
+  }
+  return sums.masked_fill_(optimizer_->diverged().ne(0), std::numeric_limits<double>::quiet_NaN());
 }
 
 std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
-  return read_metrics(score(part, metric), metric, part.targets);
+  const Metric* const one = &metric;
+  return read_metrics(score(part, std::span(&one, 1))[0], metric,
+                      metric.finish && !metric.whole ? targets_of(part, device_) : torch::Tensor());
 }
 
 std::vector<double> read_metrics(const torch::Tensor& means, const Metric& metric, const torch::Tensor& targets) {
   const torch::Tensor here = means.cpu();
   std::vector<double> out(here.const_data_ptr<double>(), here.const_data_ptr<double>() + here.numel());
-  if (!metric.finish) return out;
-  const torch::Tensor targets_here = targets.cpu();
+  if (!metric.finish || metric.whole) return out;
   for (auto& value : out) {
-    if (!std::isnan(value)) value = metric.finish(value, targets_here);
+    if (!std::isnan(value)) value = metric.finish(value, targets);
   }
   return out;
 }

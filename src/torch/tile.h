@@ -51,18 +51,20 @@ class Tile {
   void train_epoch(const DataPart& train, const std::map<int64_t, torch::Tensor>& orders);
   /// One optimiser step on a minibatch that all trials share, or with `per_trial` on one each: [n_trials, ...] then.
   /// Returns the loss of each trial, [n_trials].
-  torch::Tensor train_step(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial = false);
+  torch::Tensor train_step(const Batch& batch, bool per_trial = false);
   /// One step on the part's first minibatch: what a step takes, and whether it can be taken.
   void probe_step(const DataPart& train);
+  /// Predicts a few examples of the part: whether that can be done.
+  void probe_prediction(const DataPart& part);
   /// Whether steps are recorded for a GPU: as long as the number of rows stays the same, they are recorded once.
   bool records_steps() const { return recorded_ != nullptr; }
   /// Optimiser steps in an interval.
   int64_t steps_per_interval() const { return optimizer_->length().steps_per_epoch; }
-  /// Each trial's mean of a metric's values over a part, not finished: [n_trials] double on the tile's device, in the
-  /// order of `trials()`; NaN for one that diverged in its last epoch: whose training loss was not finite, or above its
-  /// threshold. Like training, it does not make the host wait for the device.
-  torch::Tensor score(const DataPart& part, const Metric& metric);
-  /// The same as metrics in host memory. Waits for the device.
+  /// Each trial's metrics of a part, means not finished: [n_metrics, n_trials] double on the tile's device, in the order of
+  /// `trials()`; NaN for one that diverged in its last epoch: whose training loss was not finite, or above its threshold. A
+  /// part's metrics must be the same at every call. Like training, it does not make the host wait for the device.
+  torch::Tensor score(const DataPart& part, std::span<const Metric* const> metrics);
+  /// One of them in host memory, finished. Waits for the device.
   std::vector<double> evaluate(const DataPart& part, const Metric& metric);
 
   /// Drops all trials but those in these slots, which keep weights, buffers and optimiser state, but not their order: only as
@@ -98,13 +100,18 @@ class Tile {
   /// The module's buffers, but for hyperparameters that it holds as buffers: those that are per trial, and those that are not.
   NamedTensors named_buffers() const;
   /// The loss of each trial, and the gradients of the parameters that train, in their order.
-  torch::Tensor batch_gradients(const torch::Tensor& inputs, const torch::Tensor& targets, bool per_trial,
-                                std::vector<torch::Tensor>& gradients);
+  torch::Tensor batch_gradients(const Batch& batch, bool per_trial, std::vector<torch::Tensor>& gradients);
   /// One step on these examples: [batch] that all trials share, or [n_trials, batch].
   void train_on(const DataPart& train, const torch::Tensor& examples);
   /// Keeps the target's memory, which recorded work reads, where it can.
   void set_values(torch::Tensor& target, const torch::Tensor& values);
-  torch::Tensor score_now(const DataPart& part, const Metric& metric);
+  torch::Tensor score_now(const DataPart& part, std::span<const Metric* const> metrics);
+  /// The values that each metric has of these examples, [n_trials, batch, ...]; undefined for one of the whole part, for which
+  /// the outputs [n_trials, batch, ...] are added to `outputs`.
+  std::vector<torch::Tensor> metric_values(const Batch& batch, std::span<const Metric* const> metrics, uint32_t stream,
+                                           std::vector<torch::Tensor>& outputs);
+  /// [n_trials] a metric of the whole part.
+  torch::Tensor whole_metric(const Metric& metric, const torch::Tensor& outputs, const torch::Tensor& targets);
   Context context() const { return device_context(device_, seed_); }
   void bind_parameters();
   /// To be called when `trials_` or the tensors with rows have changed.
@@ -144,13 +151,13 @@ class Tile {
   std::unique_ptr<PlainTrials> plain_;        // only where the trials train one by one
   torch::Tensor order_;                       // of this interval's examples: [n], or [n_trials, n]
   torch::Tensor position_;                    // [1] int64 on the device: how many of them have been seen
-  torch::Tensor scores_;                      // [n_trials] double
+  torch::Tensor scores_;                      // [n_metrics, n_trials] double
   std::unique_ptr<RecordedWork> recorded_;    // on a GPU, if steps are to be recorded
 };
 
 /// The metrics that trials' means [n_trials] double come to; NaN for NaN. Waits for the means' device: here an
 /// interval's results come to the host.
-/// @param targets of the part; in host memory already, or they are copied there each time
+/// @param targets of the part, in host memory; may be undefined for a metric that is not finished
 std::vector<double> read_metrics(const torch::Tensor& means, const Metric& metric, const torch::Tensor& targets);
 
 }  // namespace lockstep

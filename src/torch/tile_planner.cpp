@@ -10,6 +10,7 @@
 #include <unistd.h>
 #endif
 
+#include "torch/minibatch.h"
 #include "torch/step_memory.h"
 
 namespace lockstep {
@@ -93,14 +94,15 @@ TilePlan plan_tile(const TileSource& source, const DataPart& train, const Cohort
 }
 
 WorkingMemory measure_memory(const TileSource& source, const DataPart& train, const DataPart& validation,
-                             const Metric& metric, const Cohort& cohort) {
+                             std::span<const Metric* const> metrics, const Cohort& cohort) {
   const auto peak_of = [&](int64_t n_trials) {
     return static_cast<double>(peak_memory_bytes([&] {
       const std::vector<int64_t> trials(cohort.trials.begin(), cohort.trials.begin() + n_trials);
       Tile tile(source, trials);
       tile.probe_step(train);
       const int64_t n_scored = std::min<int64_t>(validation.size(), Tile::kEvaluationBatch);
-      tile.evaluate({validation.inputs.narrow(0, 0, n_scored), validation.targets.narrow(0, 0, n_scored)}, metric);
+      const Batch batch = range_of(validation, 0, n_scored, source.device);
+      tile.score({batch.inputs, batch.targets}, metrics);
     }));
   };
   const double one = peak_of(1);

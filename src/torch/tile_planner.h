@@ -41,7 +41,7 @@ struct WorkingMemory {
   double of(int64_t n_trials) const { return fixed + per_trial * static_cast<double>(n_trials); }
 };
 WorkingMemory measure_memory(const TileSource& source, const DataPart& train, const DataPart& validation,
-                             const Metric& metric, const Cohort& cohort);
+                             std::span<const Metric* const> metrics, const Cohort& cohort);
 
 /// Bytes of memory that this process has resident; 0 where the system does not say.
 int64_t resident_bytes();

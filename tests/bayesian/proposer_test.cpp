@@ -47,7 +47,7 @@ class RisingExecutor : public Executor {
     for (const int64_t trial : trials) running_.erase(trial);
   }
   void keep(int64_t) override {}
-  std::optional<double> test_kept() override { return std::nullopt; }
+  std::optional<double> test_kept(int64_t) override { return std::nullopt; }
 
  private:
   std::map<int64_t, std::vector<double>> draws_;

@@ -90,7 +90,7 @@ class FakeExecutor : public Executor {
       trials_in_slots[slot] = trial;
     }
   }
-  std::optional<double> test_kept() override {
+  std::optional<double> test_kept(int64_t) override {
     ++n_tests;
     if (kept.empty()) return std::nullopt;  // kept before it was restored
     return kept.back().metric + 1000;

@@ -110,7 +110,7 @@ TEST(RecordedExecutor, PlaysEachCurveFromItsStart) {
   executor.retire(std::vector<int64_t>{2, 1});
   executor.train_interval(metrics.data());
   EXPECT_EQ(metrics[2], 3);
-  EXPECT_EQ(executor.test_kept(), std::nullopt);
+  EXPECT_EQ(executor.test_kept(0), std::nullopt);
 }
 
 }  // namespace

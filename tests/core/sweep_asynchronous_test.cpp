@@ -68,7 +68,7 @@ class ProgramExecutor : public Executor {
     }
   }
   void keep(int64_t) override {}
-  std::optional<double> test_kept() override { return std::nullopt; }
+  std::optional<double> test_kept(int64_t) override { return std::nullopt; }
 
   int64_t max_trials = 5;
   std::map<int64_t, std::pair<int64_t, size_t>> running;  ///< trial -> slot, reports given

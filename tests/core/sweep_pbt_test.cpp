@@ -51,7 +51,7 @@ class GrowingExecutor : public Executor {
     for (const int64_t trial : ended) trials.erase(trial);
   }
   void keep(int64_t) override {}
-  std::optional<double> test_kept() override { return std::nullopt; }
+  std::optional<double> test_kept(int64_t) override { return std::nullopt; }
 
   struct Trial {
     int64_t slot = 0;

@@ -42,7 +42,7 @@ class ConfiguredExecutor : public Executor {
     for (const int64_t trial : trials) ages_.erase(trial);
   }
   void keep(int64_t) override {}
-  std::optional<double> test_kept() override { return std::nullopt; }
+  std::optional<double> test_kept(int64_t) override { return std::nullopt; }
   void save(const ByteSink&) const override {}
   void restore(const ByteSource&, std::span<const Placement> placements, std::span<const Exploit>) override {
     for (const auto& [slot, trial] : placements) ages_[trial] = {slot, ages_before.at(trial)};

@@ -46,7 +46,7 @@ class WeightExecutor : public Executor {
     for (const int64_t trial : ended) trials_.erase(trial);
   }
   void keep(int64_t trial) override { kept_ = trials_.at(trial).weight; }
-  std::optional<double> test_kept() override { return kept_; }
+  std::optional<double> test_kept(int64_t) override { return kept_; }
 
   void save(const ByteSink& sink) const override {
     const auto n = static_cast<int64_t>(trials_.size());

@@ -102,7 +102,7 @@ TEST_P(BatchEqualsAlone, AfterTwentySteps) {
     const auto rows = (torch::arange(16) * 5 + step * 7) % train.size();
     const auto x = train.inputs.index_select(0, rows);
     const auto y = train.targets.index_select(0, rows);
-    const auto losses = tile.train_step(x, y);
+    const auto losses = tile.train_step({x, y});
     for (int64_t t = 0; t < kTrials; ++t) {
       optimizers[static_cast<size_t>(t)]->zero_grad();
       const auto loss = torch::nn::functional::cross_entropy(alone[static_cast<size_t>(t)]->forward(x), y);

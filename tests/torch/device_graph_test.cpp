@@ -110,8 +110,9 @@ class RecordedPlaces : public ::testing::Test {
       for (const auto age : place->ages()) orders[age] = (torch::arange(90) * 7 + age * 13) % 90;
       place->tile()->train_epoch(task_.data().train, orders);
     }
-    const Tensor scores = recorded_.tile()->score(task_.data().validation, task_.metrics()[1]);
-    const Tensor expected = plain_.tile()->score(task_.data().validation, task_.metrics()[1]);
+    const Metric* const metric = &task_.metrics()[1];
+    const Tensor scores = recorded_.tile()->score(task_.data().validation, std::span(&metric, 1))[0];
+    const Tensor expected = plain_.tile()->score(task_.data().validation, std::span(&metric, 1))[0];
     for (const auto trial : plain_.trials()) {
       const auto here = recorded_.slot_of(trial), there = plain_.slot_of(trial);
       EXPECT_TRUE(torch::equal(recorded_.tile()->copy_row(here)[0], plain_.tile()->copy_row(there)[0])) << trial;

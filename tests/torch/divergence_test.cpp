@@ -77,11 +77,8 @@ TEST(Divergence, EndsATrialAtItsFirstInterval) {
   spec.trial["weight_decay"] = {Value(0.01), {}};
   spec.objective = {Goal::kMaximize, "accuracy", {}};
   spec.limits.max_total_trials = 12;
-  TorchExecutorOptions options;
-  options.seed = 4;
   EndsObserver observer;
-  SweepObserver* const observers[] = {&observer};
-  const TaskSweep sweep = run_sweep(task, spec, options, observers);
+  const TaskSweep sweep = run_sweep(task, spec, {.seed = 4, .observers = {&observer}});
   int64_t n_diverged = 0;
   ASSERT_EQ(observer.ends.size(), 12u);
   for (const auto& end : observer.ends) {

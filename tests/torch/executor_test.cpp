@@ -148,16 +148,16 @@ TEST(TorchExecutor, TestsTheWeightsThatWereKept) {
   TorchExecutorOptions options;
   options.seed = 3;
   auto executor = make_torch_executor(task, configurations, settings, loss, options);
-  EXPECT_FALSE(executor->test_kept().has_value());
+  EXPECT_FALSE(executor->test_kept(7).has_value());
   executor->start(in_own_slots(iota(24)));
   train_interval(*executor, 24);
   executor->keep(7);
-  const auto kept = executor->test_kept();
+  const auto kept = executor->test_kept(7);
   ASSERT_TRUE(kept.has_value());
   train_interval(*executor, 24);
-  EXPECT_EQ(executor->test_kept(), kept);  // of then, not of now
+  EXPECT_EQ(executor->test_kept(7), kept);  // of then, not of now
   executor->keep(7);
-  EXPECT_NE(executor->test_kept(), kept);
+  EXPECT_NE(executor->test_kept(7), kept);
 }
 
 TEST(TorchExecutor, ExploitingTrialGoesOnAsItsSource) {

@@ -172,7 +172,7 @@ TEST_P(FaithfulModelsAlone, FiftyStepsAreThePlainModules) {
   for (int64_t step = 0; step < 50; ++step) {
     const auto rows = (torch::arange(16) * 5 + step * 7) % train.size();
     const auto x = train.inputs.index_select(0, rows), y = train.targets.index_select(0, rows);
-    const auto losses = tile.train_step(x, y);
+    const auto losses = tile.train_step({x, y});
     for (size_t i = 0; i < alone.size(); ++i) {
       alone[i].dropout->begin(step);
       alone[i].optimizer->zero_grad();

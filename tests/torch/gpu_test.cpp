@@ -91,7 +91,7 @@ TEST_P(OnGpu, MetricsAreThoseOfTheCpu) {
   }
   there->keep(3);
   here->keep(3);
-  EXPECT_NEAR(there->test_kept().value(), here->test_kept().value(), kTolerance);
+  EXPECT_NEAR(there->test_kept(3).value(), here->test_kept(3).value(), kTolerance);
 }
 
 TEST_P(OnGpu, CompanyChangesNoMetricBeyondRounding) {

@@ -37,7 +37,8 @@ class MetaTile : public ::testing::Test {
     const HostWaitGuard guard;
     for (int n = 0; n < 2; ++n) {
       tile.train_epoch(train, orders);
-      const torch::Tensor means = tile.score(validation, task.metrics().front());
+      const Metric* const metric = &task.metrics().front();
+      const torch::Tensor means = tile.score(validation, std::span(&metric, 1))[0];
       EXPECT_TRUE(means.is_meta());
       EXPECT_EQ(means.sizes(), std::vector<int64_t>{kTrials});
       EXPECT_EQ(means.scalar_type(), torch::kDouble);

@@ -258,9 +258,9 @@ TEST(TaskSweep, BestWeightsAreThoseOfTheBestInterval) {
   spec.search_space.add("width", choice({Value(4), Value(8)}));
   spec.objective = {Goal::kMaximize, "accuracy", {}};
   spec.limits.max_total_trials = 12;
-  const TaskSweep sweep = run_sweep(task, spec, {.n_threads = 1, .seed = 3});
+  const TaskSweep sweep = run_sweep(task, spec, {.seed = 3, .executor = {.n_threads = 1}});
   const TrialProgram best =
-      restore_trial(task, sweep.configurations, spec.trial, sweep.result.best.trial, sweep.best_weights);
+      restore_trial(task, sweep.configurations, spec.trial, sweep.result.best.trial, sweep.weights.front());
   const DataPart& part = task.data().validation;
   const double accuracy = best.forward(part.inputs).argmax(1).eq(part.targets).to(torch::kDouble).mean().item<double>();
   EXPECT_NEAR(accuracy, sweep.result.best.metric, 1e-6);

@@ -39,10 +39,7 @@ MetricsObserver run(int64_t n_slots, const EarlyTermination& policy) {
   spec.limits.max_concurrent_trials = n_slots;
   spec.early_termination = policy;
   MetricsObserver observer;
-  SweepObserver* const observers[] = {&observer};
-  TorchExecutorOptions options;
-  options.n_threads = 2;
-  run_sweep(task, spec, options, observers);
+  run_sweep(task, spec, {.observers = {&observer}, .executor = {.n_threads = 2}});
   return observer;
 }
 

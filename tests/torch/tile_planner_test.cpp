@@ -117,7 +117,8 @@ TEST_F(TilePlanner, MemoryOfAStepGrowsWithItsTrials) {
   const TileSource source{task_, configurations_, settings_, torch::kCPU, 1};
   const DataSet& data = task_.data();
   const auto cohorts = find_cohorts(source, data.train);
-  const WorkingMemory memory = measure_memory(source, data.train, data.validation, task_.metrics()[0], cohorts[0]);
+  const Metric* const metric = &task_.metrics()[0];
+  const WorkingMemory memory = measure_memory(source, data.train, data.validation, std::span(&metric, 1), cohorts[0]);
   EXPECT_GE(memory.fixed, 0);
   EXPECT_GT(memory.per_trial, static_cast<double>(cohorts[0].row_bytes));
 }

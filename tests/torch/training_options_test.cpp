@@ -128,7 +128,7 @@ TEST_P(EveryTrainingOption, BatchEqualsAlone) {
   for (int64_t step = 0; step < kEpochs * kStepsPerEpoch; ++step) {
     const auto rows = (torch::arange(16) * 5 + step * 7) % train.size();
     const auto x = train.inputs.index_select(0, rows), y = train.targets.index_select(0, rows);
-    tile.train_step(x, y);
+    tile.train_step({x, y});
     for (int64_t t = 0; t < kTrials; ++t) {
       const Alone options(c, static_cast<size_t>(t));
       auto& alone = *optimizers[static_cast<size_t>(t)];

@@ -34,13 +34,19 @@ struct TorchExecutorOptions {
   /// `nonzero`, `masked_select`, `unique`, a copy between devices) throws a TaskError that names it and the cure. On a
   /// CPU too, where nothing waits: so that a GPU is not needed to see what would stop it at every step.
   bool refuse_host_waits = false;
+  /// Trials, the best, whose weights are kept; at least 1.
+  int64_t n_kept = 1;
+  /// Metrics of the task that trials report beside the primary one: `IntervalReport::other_metrics`.
+  std::vector<std::string> other_metrics = {};
 };
 
 /// An executor whose trials are modules.
 class TaskExecutor : public Executor {
  public:
-  /// The weights of the trial that was kept last, which in a sweep is the best, as `restore_trial` takes them; none before one was.
-  virtual NamedTensors kept_weights() = 0;
+  /// The weights that were kept of `trial`, as `restore_trial` takes them; none without.
+  virtual NamedTensors kept_weights(int64_t trial) = 0;
+  /// Every metric of the task that these weights have on a part of its data, by name; nothing without them or without the part.
+  virtual std::map<std::string, double> kept_metrics(int64_t trial, const DataPart& part) = 0;
   /// How trials are trained, as JSON: tile sizes by cohort, and how many trials memory takes at once. Results do not hang
   /// on it; their speed does.
   virtual std::string plan() const = 0;
