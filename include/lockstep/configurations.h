@@ -18,6 +18,9 @@ class Configurations {
   Configurations() = default;
   /// Takes over `draws`, whose size must be a multiple of the space's width.
   Configurations(SearchSpace space, int64_t first_trial, int64_t n_trials, std::vector<double> draws);
+  /// Of trials 0, 1, ... with these values, by name: {{{"lr", 0.1}, {"hidden", 16}}, ...}. Throws as `SearchSpace::encode`,
+  /// naming the trial.
+  Configurations(SearchSpace space, const std::vector<Value::Map>& trials);
 
   const SearchSpace& space() const { return space_; }
   int64_t n_trials() const { return n_trials_; }
@@ -25,6 +28,8 @@ class Configurations {
   const double* row(int64_t trial) const { return draws_.data() + (trial - first_trial_) * space_.n_params(); }
   double draw(int64_t trial, int64_t param) const { return row(trial)[param]; }
   Value value(int64_t trial, int64_t param) const { return space_[param].distribution.decode(draw(trial, param)); }
+  /// A trial's configuration by name.
+  Configuration configuration(int64_t trial) const;
   const std::vector<double>& draws() const { return draws_; }
   /// Gives a trial another configuration, [n_params].
   void replace(int64_t trial, std::span<const double> draws);

@@ -2,7 +2,9 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <lockstep/error.h>
@@ -61,6 +63,10 @@ struct Distribution {
   bool is_integer() const;
   /// What the draw `x` stands for: the chosen value, an integer or a real.
   Value decode(double x) const;
+  /// The draw that stands for `value`; where values are whole or quantised that of the nearest one. nullopt where the
+  /// distribution does not give it: another choice, or a number outside of the range (a normal one's ends six deviations
+  /// from its mean).
+  std::optional<double> encode(const Value& value) const;
 };
 
 /// Factories. Each throws InputError (without a place; the caller adds it) when an argument is refused by the
@@ -89,6 +95,26 @@ struct Parameter {
   SourceLocation where;  ///< where the user declared it, if in a file
 };
 
+/// One configuration by name: what a program reads its hyperparameters from.
+class Configuration {
+ public:
+  Configuration() = default;
+  explicit Configuration(Value::Map values) : values_(std::move(values)) {}
+
+  /// A hyperparameter's value. These throw InputError for a name that is not there, with the nearest one that is, and for a
+  /// value of another kind. `number` takes integers too.
+  const Value& value(const std::string& name) const;
+  double number(const std::string& name) const;
+  int64_t integer(const std::string& name) const;
+  bool flag(const std::string& name) const;
+  const std::string& text(const std::string& name) const;
+  /// All, in the order of the search space.
+  const Value::Map& values() const { return values_; }
+
+ private:
+  Value::Map values_;
+};
+
 /// The hyperparameters of a sweep in declaration order, which is also the column order of a configuration matrix.
 class SearchSpace {
  public:
@@ -102,6 +128,11 @@ class SearchSpace {
   std::optional<int64_t> find(const std::string& name) const;
   /// The samplers' view, one entry a column.
   std::vector<DistributionSpec> specs() const;
+
+  /// What draws [n_params] stand for, and the draws that stand for values, as `Distribution::encode` finds them. Throws
+  /// InputError for a name that is missing or not in the space, and for a value that its distribution does not give.
+  Configuration decode(std::span<const double> draws) const;
+  std::vector<double> encode(const Value::Map& values) const;
 
  private:
   std::vector<Parameter> parameters_;

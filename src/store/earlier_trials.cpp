@@ -13,7 +13,6 @@
 #include "core/distribution_kinds.h"
 #include "core/early_termination.h"
 #include "core/failures.h"
-#include "store/draw_of.h"
 
 namespace lockstep {
 
@@ -179,7 +178,7 @@ class Matching {
       why = "without " + parameter.name + ", which is new in the space";
       return std::nullopt;
     }
-    const auto draw = nearest_draw(parameter.distribution, *value);
+    const auto draw = parameter.distribution.encode(*value);
     if (draw) return draw;
     const bool varies = column && record_.search_space[*column].distribution.spec.kind != DistributionKind::kChoice;
     why = "with " + parameter.name + (varies ? " outside of its range now" : " " + value->to_string() + ", which is not in the new space");

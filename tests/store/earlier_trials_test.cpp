@@ -10,7 +10,6 @@
 #include <lockstep/error.h>
 
 #include "core/message.h"
-#include "store/draw_of.h"
 #include "store/imported_sweep.h"
 #include "store/recorded_sweep.h"
 #include "store/sqlite.h"
@@ -54,52 +53,6 @@ EarlierSweep earlier_sweep(SearchSpace space, const std::vector<std::vector<Valu
 
 SearchSpace lr_and_width(std::vector<Value> widths = {32, 64, 512}) {
   return SearchSpace().add("lr", loguniform(-9, -1)).add("width", choice(std::move(widths)));
-}
-
-TEST(NearestDraw, OfNumbersIsInTheRangeOrNothing) {
-  EXPECT_EQ(nearest_draw(uniform(0, 1), 0.25), 0.25);
-  EXPECT_EQ(nearest_draw(uniform(0, 1), Value(int64_t{1})), 1.0);
-  EXPECT_EQ(nearest_draw(uniform(0, 1), 1 + 1e-12), 1.0);  // rounded elsewhere
-  EXPECT_EQ(nearest_draw(uniform(0, 1), 1.01), nullopt);
-  EXPECT_EQ(nearest_draw(uniform(0, 1), std::nan("")), nullopt);
-  EXPECT_EQ(nearest_draw(uniform(0, 1), "0.5"), nullopt);
-  EXPECT_EQ(nearest_draw(loguniform(-2, 0), 0.5), 0.5);
-  EXPECT_EQ(nearest_draw(loguniform(-2, 0), 0.1), nullopt);
-  EXPECT_EQ(nearest_draw(loguniform(-2, 0), 0.0), nullopt);
-  EXPECT_EQ(nearest_draw(log_uniform_values(1e-5, 1e-1), 1e-5), 1e-5);
-  EXPECT_EQ(nearest_draw(log_uniform_values(1e-5, 1e-1), 0.9e-5), nullopt);
-  EXPECT_EQ(nearest_draw(normal(0, 2), 11.9), 11.9);
-  EXPECT_EQ(nearest_draw(normal(0, 2), 12.1), nullopt);
-  EXPECT_EQ(nearest_draw(lognormal(0, 1), 20.0), 20.0);
-  EXPECT_EQ(nearest_draw(lognormal(0, 1), -1.0), nullopt);
-}
-
-TEST(NearestDraw, OfWholeAndQuantisedNumbersIsTheNearest) {
-  EXPECT_EQ(nearest_draw(int_range(16, 64, 16), 40.0), 48.0);
-  EXPECT_EQ(nearest_draw(int_range(16, 64, 16), Value(int64_t{32})), 32.0);
-  EXPECT_EQ(nearest_draw(int_range(16, 64, 16), 73.0), nullopt);
-  EXPECT_EQ(nearest_draw(int_range(16, 64, 16), 7.0), nullopt);
-  EXPECT_EQ(nearest_draw(randint(4), 3.2), 3.0);
-  EXPECT_EQ(nearest_draw(randint(4), 3.6), nullopt);
-  EXPECT_EQ(nearest_draw(log_int_range(1, 100), 99.6), 100.0);
-  EXPECT_EQ(nearest_draw(log_int_range(1, 100), 101.0), nullopt);
-  EXPECT_EQ(nearest_draw(quniform(0, 1, 0.25), 0.3), 0.25);
-  EXPECT_EQ(nearest_draw(quniform(0, 1, 0.25), 1.1), 1.0);
-  EXPECT_EQ(nearest_draw(quniform(0, 1, 0.25), 1.2), nullopt);
-  EXPECT_EQ(nearest_draw(qlognormal(0, 1, 1), 0.0), 0.0);
-  EXPECT_EQ(nearest_draw(qnormal(0, 1, 0.5), 7.0), nullopt);
-}
-
-TEST(NearestDraw, OfAChoiceIsTheSameValueHoweverItWasWritten) {
-  const Distribution of = choice({"relu", 64, 0.5, true, Value::List{64, 32}});
-  EXPECT_EQ(nearest_draw(of, "relu"), 0.0);
-  EXPECT_EQ(nearest_draw(of, 64.0), 1.0);
-  EXPECT_EQ(nearest_draw(of, 0.5), 2.0);
-  EXPECT_EQ(nearest_draw(of, true), 3.0);
-  EXPECT_EQ(nearest_draw(of, "[64, 32]"), 4.0);
-  EXPECT_EQ(nearest_draw(of, "tanh"), nullopt);
-  EXPECT_EQ(nearest_draw(of, 65), nullopt);
-  EXPECT_EQ(nearest_draw(of, Value::List{64}), nullopt);
 }
 
 TEST(EarlierTrials, AreTakenByNameAndValue) {
