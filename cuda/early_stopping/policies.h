@@ -15,6 +15,7 @@ void truncation_selection(const Context&, const SweepView&, const DecideOptions&
 void successive_halving(const Context&, const SweepView&, const DecideOptions&);  ///< Hyperband too: by its brackets
 void asha(const Context&, const SweepView&, const DecideOptions&);
 void population_based_training(const Context&, const SweepView&, const DecideOptions&);
+void own_policy(const Context&, const SweepView&, const DecideOptions&);  ///< a program's own
 
 /// Calls `work(age)` for each of the ages that trials have just reached and that the policy acts at, as `acts(age)` says.
 /// In the first filling, when there is nobody to judge, for age 1: so that the workspace has its full size from then on.

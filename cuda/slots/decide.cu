@@ -27,6 +27,8 @@ void judge(const Context& context, const SweepView& sweep, const DecideOptions& 
       return asha(context, sweep, options);
     case PolicyKind::kPbt:
       return population_based_training(context, sweep, options);
+    case PolicyKind::kOwn:
+      return own_policy(context, sweep, options);
   }
   throw DeviceError("early termination: there is no policy " + std::to_string(static_cast<int>(options.policy->kind)) + ".");
 }

@@ -3,6 +3,7 @@
 #include <array>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
@@ -12,6 +13,8 @@
 #include <lockstep/value.h>
 
 namespace lockstep {
+
+class Policy;
 
 enum class Goal : int32_t { kMaximize, kMinimize };
 
@@ -66,6 +69,7 @@ enum class PolicyKind : int32_t {
   kHyperband,          ///< successive halving in brackets of several sizes
   kAsha,               ///< successive halving without waiting, in its stopping form
   kPbt,                ///< population based training: stops nobody
+  kOwn,                ///< a program's own (`lockstep/policy.h`); no sweep file can name it
 };
 
 /// Whom median stopping compares a trial with (`docs/policies.md`).
@@ -101,6 +105,7 @@ struct EarlyTermination {
   double quantile_fraction = 0.25;
   double resample_probability = 0.25;
   std::array<double, 2> perturbation_factors = {0.8, 1.2};
+  std::shared_ptr<Policy> own = nullptr;  ///< kOwn only
   SourceLocation where = {};  ///< of the block, for messages
 };
 

@@ -223,7 +223,7 @@ std::optional<BracketPlan> plan_brackets(const EarlyTermination& policy, const S
 std::string describe_policy(const EarlyTermination& policy, const SweepSize& size) {
   const std::optional<BracketPlan> plan = plan_brackets(policy, size);
   if (policy.kind == PolicyKind::kNone || size.n_trials == 0) return "";
-  return policy_name(policy.kind) + ": " + describe(policy, plan, size);
+  return policy_name(policy) + ": " + describe(policy, plan, size);
 }
 
 }  // namespace lockstep

@@ -4,6 +4,8 @@
 #include <limits>
 #include <numeric>
 
+#include <lockstep/policy.h>
+
 namespace lockstep {
 
 namespace {
@@ -12,14 +14,8 @@ namespace {
 constexpr int64_t kSparse = 8;
 
 /// The matrices of the history that a policy reads.
-struct Kept {
-  bool score = false;
-  bool best_score = false;
-  bool mean_score = false;
-};
-
-Kept kept_by(PolicyKind kind) {
-  switch (kind) {
+HistoryParts kept_by(const EarlyTermination& policy) {
+  switch (policy.kind) {
     case PolicyKind::kMedianStopping:
       return {.mean_score = true};
     case PolicyKind::kBandit:
@@ -27,6 +23,8 @@ Kept kept_by(PolicyKind kind) {
       return {.best_score = true};
     case PolicyKind::kAsha:
       return {.score = true};
+    case PolicyKind::kOwn:
+      return policy.own->reads();
     case PolicyKind::kNone:
     case PolicyKind::kSuccessiveHalving:
     case PolicyKind::kHyperband:
@@ -83,11 +81,11 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
       arena_(context.allocator ? *context.allocator : backend.allocator(), context.stream),
       pass_context_(context),
       brackets_(brackets),
-      score_(backend, context, matrix_size(kept_by(policy.kind).score, n_rows(n_earlier, n_intervals), first_room(n_intervals))),
-      best_score_(backend, context, matrix_size(kept_by(policy.kind).best_score, n_rows(n_earlier, n_intervals), first_room(n_intervals))),
-      mean_score_(backend, context, matrix_size(kept_by(policy.kind).mean_score, n_rows(n_earlier, n_intervals), first_room(n_intervals))),
+      score_(backend, context, matrix_size(kept_by(policy).score, n_rows(n_earlier, n_intervals), first_room(n_intervals))),
+      best_score_(backend, context, matrix_size(kept_by(policy).best_score, n_rows(n_earlier, n_intervals), first_room(n_intervals))),
+      mean_score_(backend, context, matrix_size(kept_by(policy).mean_score, n_rows(n_earlier, n_intervals), first_room(n_intervals))),
       last_best_(backend, context, n_rows(n_earlier, n_intervals)),
-      last_mean_(backend, context, kept_by(policy.kind).mean_score ? n_rows(n_earlier, n_intervals) : 0),
+      last_mean_(backend, context, kept_by(policy).mean_score ? n_rows(n_earlier, n_intervals) : 0),
       n_reported_(backend, context, n_rows(n_earlier, n_intervals)),
       state_(backend, context, n_rows(n_earlier, n_intervals)),
       n_intervals_(backend, context, n_rows(n_earlier, n_intervals)),
@@ -133,6 +131,10 @@ Decisions::Decisions(const Backend& backend, const Context& context, Goal goal, 
   view_.changeable = changeable_.data();
   view_.cohort = cohort_.data();
 
+  if (auto* const host = dynamic_cast<HostPolicy*>(policy.own.get())) {
+    host_judge_ = std::make_unique<HostJudge>(*host, policy, backend, goal, configurations, n_slots, n_earlier);
+  }
+
   std::iota(occupied_.begin(), occupied_.end(), 0);
 
   // The matrices and the lasts stay as they are: nothing beyond n_reported is read.
@@ -155,6 +157,13 @@ void Decisions::report(std::span<const double> metrics) { metrics_.upload(metric
 void Decisions::set_n_intervals(const std::vector<int32_t>& n_intervals) {
   const std::vector<int32_t> all = behind_earlier(static_cast<size_t>(n_earlier_), int32_t{0}, n_intervals);
   n_intervals_.upload(all.data(), all.size());
+  if (host_judge_) trial_n_intervals_ = n_intervals;
+}
+
+/// Shows a policy on the host what has been reported, and asks it.
+void Decisions::ask_host(std::span<const int64_t> slots, std::span<const double> metrics) {
+  if (slots.empty()) return;
+  host_judge_->judge(slots, metrics, trial_n_intervals_);
 }
 
 DecisionLog Decisions::decide(int64_t abort_below) {
@@ -162,8 +171,14 @@ DecisionLog Decisions::decide(int64_t abort_below) {
   options_.n_ages = static_cast<int64_t>(ages_.size());
   options_.abort_below = n_earlier_ + abort_below;
   options_.is_queue_empty = n_waiting_ == 0;
+  if (host_judge_ && !ages_.empty()) {
+    std::vector<double> metrics(metrics_.size());
+    metrics_.download(metrics.data(), metrics.size());
+    ask_host(host_judge_->slots(), metrics);
+  }
   backend_.decide(pass_context_, view_, options_);
   const DecisionLog log = read_log();
+  if (host_judge_) host_judge_->take(log.events);
   look_ahead(log.events);
   return log;
 }
@@ -206,7 +221,10 @@ void Decisions::recall(std::span<const KnownTrial> trials) {
   }
   std::vector<TrialState> states(state_.size());
   state_.download(states.data(), states.size());
-  for (const KnownTrial& known : trials) states[static_cast<size_t>(n_earlier_ + known.row)] = known.state;
+  for (const KnownTrial& known : trials) {
+    states[static_cast<size_t>(n_earlier_ + known.row)] = known.state;
+    if (host_judge_) host_judge_->recall(known.row, known.reports.first(std::min(known.reports.size(), n_reports)), known.state);
+  }
   state_.upload(states.data(), states.size());
 }
 
@@ -220,6 +238,7 @@ void Decisions::go_on(int64_t n_started, std::span<const Placement> running) {
   for (const auto& [slot, row] : running) {
     const auto place = static_cast<size_t>(slot);
     slot_trial[place] = n_earlier_ + row;
+    if (host_judge_) host_judge_->place(slot, row);
     is_empty_[place] = 0;
     n_reported_in_slot_[place] = n_reported[static_cast<size_t>(n_earlier_ + row)];
   }
@@ -246,8 +265,10 @@ DecisionLog Decisions::decide_some(std::span<const int64_t> slots, std::span<con
   options_.ages = ages_.data();
   options_.n_ages = static_cast<int64_t>(ages_.size());
   options_.is_queue_empty = n_waiting_ == 0;
+  if (host_judge_) ask_host(slots, metrics);
   backend_.decide(pass_context_, view_, options_);
   const DecisionLog log = read_log();
+  if (host_judge_) host_judge_->take(log.events);
   for (const Event& event : log.events) {
     if (event.successor == event.trial) continue;
     const auto slot = static_cast<size_t>(event.slot);
@@ -265,6 +286,7 @@ void Decisions::end(int64_t slot, int64_t row, TrialState state) {
   backend_.synchronize(context_);
   is_empty_[static_cast<size_t>(slot)] = 1;
   n_reported_in_slot_[static_cast<size_t>(slot)] = 0;
+  if (host_judge_) host_judge_->end(slot, state);
 }
 
 /// A matrix's rows are intervals, so that what is there stays where it is.

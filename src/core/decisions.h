@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <span>
 #include <vector>
@@ -11,6 +12,7 @@
 
 #include "core/arena_allocator.h"
 #include "core/device_buffer.h"
+#include "core/host_judge.h"
 
 namespace lockstep {
 
@@ -37,7 +39,8 @@ struct KnownTrial {
 };
 
 /// A sweep's history, slots and queue in device memory, and the decisions taken over them there, once an interval. Trials
-/// are named by row: 0 is the sweep's first. Context, backend and policy must outlive it.
+/// are named by row: 0 is the sweep's first. Context, backend, policy and
+/// configurations must outlive it.
 class Decisions {
  public:
   /// Allocates for every trial and interval at once; every trial waits. Throws DeviceError without the memory.
@@ -63,7 +66,7 @@ class Decisions {
   /// Gives the slots to the first trials. Like `decide`.
   DecisionLog fill() { return decide(0); }
   /// Decides the interval that `metrics` was reported for, and returns its log. Synchronises the stream. Throws
-  /// DeviceError when the policy's settings are wrong.
+  /// DeviceError when the policy's settings are wrong. What a policy of a program's own throws passes through.
   /// @param abort_below rows below this that would go on are ended
   DecisionLog decide(int64_t abort_below);
 
@@ -85,6 +88,7 @@ class Decisions {
   DecisionLog read_log();
   void make_room(int64_t n_intervals);
   void look_ahead(std::span<const Event> events);
+  void ask_host(std::span<const int64_t> slots, std::span<const double> metrics);
   void leave_out_empty_slots();
 
   const Backend& backend_;
@@ -96,6 +100,8 @@ class Decisions {
   DecideOptions options_;
   SweepView view_;
   const std::optional<BracketPlan> brackets_;
+  std::unique_ptr<HostJudge> host_judge_;       ///< of a policy on the host
+  std::vector<int32_t> trial_n_intervals_;      ///< likewise: [n_trials]
   // [n_intervals, n_trials], or empty when the policy does not read it.
   DeviceBuffer<double> score_;
   DeviceBuffer<double> best_score_;

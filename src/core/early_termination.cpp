@@ -8,6 +8,8 @@
 #include <utility>
 #include <vector>
 
+#include <lockstep/policy.h>
+
 #include "core/yaml_reader.h"
 
 namespace lockstep {
@@ -183,6 +185,10 @@ std::string policy_name(PolicyKind kind) {
   return "";
 }
 
+std::string policy_name(const EarlyTermination& policy) {
+  return policy.kind == PolicyKind::kOwn && policy.own ? policy.own->name() : policy_name(policy.kind);
+}
+
 bool acts_at_rungs(PolicyKind kind) { return starts_in_brackets(kind) || kind == PolicyKind::kAsha; }
 
 bool starts_in_brackets(PolicyKind kind) {
@@ -190,6 +196,12 @@ bool starts_in_brackets(PolicyKind kind) {
 }
 
 void check_early_termination(const EarlyTermination& policy) {
+  if (policy.kind == PolicyKind::kOwn && !policy.own) {
+    refuse("own", "is empty, and the kind is kOwn", "give it a policy: std::make_shared<MyPolicy>()");
+  }
+  if (policy.own && policy.kind != PolicyKind::kOwn) {
+    refuse("own", "is a policy, and the kind is " + policy_name(policy.kind), "set the kind to PolicyKind::kOwn, or leave own empty");
+  }
   if (policy.kind == PolicyKind::kNone) return;
   check_range("evaluation_interval", policy.evaluation_interval, 1);
   if (policy.kind == PolicyKind::kBandit) check_bandit(policy);
@@ -231,6 +243,7 @@ bool compares_with_earlier(PolicyKind kind) {
     case PolicyKind::kBandit:
     case PolicyKind::kTruncationSelection:
     case PolicyKind::kAsha:
+    case PolicyKind::kOwn:
       return true;
     case PolicyKind::kNone:
     case PolicyKind::kSuccessiveHalving:

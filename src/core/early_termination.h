@@ -9,8 +9,10 @@
 
 namespace lockstep {
 
-/// Its name in a sweep file: "median_stopping", ..., "none".
+/// Its name in a sweep file: "median_stopping", ..., "none"; "" for a program's own.
 std::string policy_name(PolicyKind kind);
+/// The same; of a program's own what it calls itself.
+std::string policy_name(const EarlyTermination& policy);
 
 /// Whether a policy acts at rungs, which `min_resource` and `reduction_factor` set, and not at `evaluation_interval`.
 bool acts_at_rungs(PolicyKind kind);

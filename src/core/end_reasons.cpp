@@ -3,6 +3,8 @@
 #include <cmath>
 #include <cstdio>
 
+#include <lockstep/policy.h>
+
 #include "core/early_termination.h"
 
 namespace lockstep {
@@ -49,13 +51,20 @@ std::string place_text(Goal goal, const Verdict& verdict) {
 
 }  // namespace
 
-std::string stop_reason(Goal goal, const EarlyTermination& policy, int64_t interval, const Verdict& verdict) {
-  const std::string when = policy_name(policy.kind) + " at interval " + std::to_string(interval) + ": ";
+std::string stop_reason(Goal goal, const EarlyTermination& policy, int64_t trial, int64_t interval,
+                        const Verdict& verdict) {
+  const std::string at = policy_name(policy) + " at interval " + std::to_string(interval);
+  const std::string when = at + ": ";
+  if (policy.kind == PolicyKind::kOwn) {
+    const std::string words = policy.own->reason(trial, interval, verdict);
+    if (!words.empty()) return when + words;
+    if (!verdict.judged) return at;
+  }
   if (acts_at_rungs(policy.kind)) return when + place_text(goal, verdict);
   const int digits = digits_for(verdict.value, verdict.threshold);
   return when + "best " + number(verdict.value, digits) + (goal == Goal::kMaximize ? " is below " : " is above ") +
          (policy.kind == PolicyKind::kMedianStopping ? "the median " : "") + number(verdict.threshold, digits) +
-         threshold_meaning(goal, policy, verdict);
+         (policy.kind == PolicyKind::kOwn ? "" : threshold_meaning(goal, policy, verdict));
 }
 
 std::string exploit_reason(Goal goal, const EarlyTermination& policy, int64_t interval, const Verdict& verdict,

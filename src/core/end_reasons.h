@@ -14,7 +14,9 @@ namespace lockstep {
 /// "bandit at interval 6: best 0.61 is below 0.666667, the best 0.8 / (1 + 0.2)";
 /// "truncation_selection at interval 6: best 0.61 is below 0.7, which the worst 20 % do not reach";
 /// "asha at interval 9: 0.61 is not among the best 27 of 81, down to 0.7" (equal ones by lower id).
-std::string stop_reason(Goal goal, const EarlyTermination& policy, int64_t interval, const Verdict& verdict);
+/// "patience at interval 9: no better for 5 intervals", by a program's own policy in its words.
+std::string stop_reason(Goal goal, const EarlyTermination& policy, int64_t trial, int64_t interval,
+                        const Verdict& verdict);
 /// "pbt at interval 4: 0.61 is not among the best 6 of 8, down to 0.7; takes over from trial 3".
 std::string exploit_reason(Goal goal, const EarlyTermination& policy, int64_t interval, const Verdict& verdict,
                            int64_t source);

@@ -579,7 +579,7 @@ class SweepLoop {
       case Decision::kStop:
         end.state = TrialState::kStopped;
         end.threshold = event.verdict.threshold;
-        end.reason = stop_reason(spec_.objective.goal, spec_.early_termination, event.interval, event.verdict);
+        end.reason = stop_reason(spec_.objective.goal, spec_.early_termination, end.trial, event.interval, event.verdict);
         return end;
       case Decision::kFinish:
         end.state = TrialState::kFinished;

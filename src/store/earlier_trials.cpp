@@ -298,7 +298,7 @@ void add_sweep(const EarlierSweep& sweep, const SweepSpec& spec, std::optional<i
   std::string note = "Warm start from " + record.directory + ": " + n_of(record.trials.size(), "trial");
   if (record.end == RecordedEnd::kNone) note += " so far (it has not ended)";
   if (learns) note += ", " + std::to_string(n_observations) + " of them as observations";
-  if (compares) note += ", " + n_of(n_curves, "curve") + " for " + policy_name(spec.early_termination.kind);
+  if (compares) note += ", " + n_of(n_curves, "curve") + " for " + policy_name(spec.early_termination);
   if (n_older > 0) note += "; " + std::to_string(n_older) + " trained longer, and count as after interval " + std::to_string(*n_intervals);
   if (n_younger > 0) {
     note += "; " + std::to_string(n_younger) + " trained fewer than " + n_of(static_cast<size_t>(*n_intervals), "interval") +

@@ -18,7 +18,7 @@ Verdict place(double value, double threshold, int32_t n_compared, int32_t n_kept
 std::string reason(PolicyKind kind, const Verdict& verdict, Goal goal = Goal::kMaximize) {
   EarlyTermination policy;
   policy.kind = kind;
-  return stop_reason(goal, policy, 9, verdict);
+  return stop_reason(goal, policy, 0, 9, verdict);
 }
 
 TEST(EndReasons, SayWhoGoesOnAtARung) {

@@ -3,7 +3,10 @@
 
 #include <cmath>
 #include <numeric>
+#include <memory>
 #include <random>
+
+#include <lockstep/policy.h>
 
 #include "cuda/sweep_data.h"
 
@@ -311,6 +314,53 @@ TEST_P(Decide, GangStartTakesWholeBracketsOfManyCycles) {
     }
     if (GetParam() != DeviceKind::kCpu) break;
   }
+}
+
+/// Stops whoever's last score is below a half. Its own copies stand for kernels, and are in the order of the stream.
+class BelowHalf : public Policy {
+ public:
+  explicit BelowHalf(const Backend& backend) : backend_(backend) {}
+  void judge(const Context& context, const SweepView& sweep, const DecideOptions&, Verdict* verdicts) override {
+    const auto n_slots = static_cast<size_t>(sweep.n_slots), n_trials = static_cast<size_t>(sweep.history.n_trials);
+    std::vector<int64_t> slot_trial(n_slots);
+    std::vector<double> last_best(n_trials);
+    std::vector<Verdict> all(n_slots);
+    backend_.copy_to_host(context, slot_trial.data(), sweep.slot_trial, static_cast<int64_t>(n_slots * sizeof(int64_t)));
+    backend_.copy_to_host(context, last_best.data(), sweep.history.last_best, static_cast<int64_t>(n_trials * sizeof(double)));
+    backend_.copy_to_host(context, all.data(), verdicts, static_cast<int64_t>(n_slots * sizeof(Verdict)));
+    for (size_t slot = 0; slot < n_slots; ++slot) {
+      EXPECT_EQ(all[slot].stop + all[slot].judged, 0);
+      const double best = slot_trial[slot] < 0 ? 1 : last_best[static_cast<size_t>(slot_trial[slot])];
+      all[slot].stop = best < 0.5 ? 1 : 0;
+      all[slot].judged = 1;
+      all[slot].value = best;
+      all[slot].threshold = 0.5;
+    }
+    backend_.copy_to_device(context, verdicts, all.data(), static_cast<int64_t>(n_slots * sizeof(Verdict)));
+    backend_.synchronize(context);
+  }
+
+ private:
+  const Backend& backend_;
+};
+
+TEST_P(Decide, TakesTheVerdictsOfAPolicyOfAProgramsOwn) {
+  EarlyTermination policy;
+  policy.kind = PolicyKind::kOwn;
+  policy.own = std::make_shared<BelowHalf>(*backend_);
+  policy.evaluation_interval = 2;
+  Sweep sweep = decide(waiting(9, 4), policy);
+  sweep.n_intervals[3] = 2;
+  sweep.metrics = {0.1, 0.6, 0.2, 0.3};
+  sweep = decide(sweep, policy);
+  EXPECT_EQ(decisions_of(sweep), "cccc");  // it does not act at interval 1
+  sweep.metrics = {0.2, 0.1, std::nan(""), 0.1};
+  sweep = decide(sweep, policy);
+  EXPECT_EQ(decisions_of(sweep), "scdf");
+  EXPECT_EQ(sweep.events[0].verdict.value, 0.2);
+  EXPECT_EQ(sweep.events[0].verdict.threshold, 0.5);
+  EXPECT_EQ(sweep.events[1].verdict.value, 0.6);
+  EXPECT_EQ(sweep.slot_trial, (std::vector<int64_t>{4, 1, 5, 6}));
 }
 
 }  // namespace
