@@ -11,6 +11,7 @@
 #include "core/brackets.h"
 #include "core/changed_configurations.h"
 #include "core/decisions.h"
+#include "core/driven_loop.h"
 #include "core/early_termination.h"
 #include "core/end_reasons.h"
 #include "core/leaders.h"
@@ -29,7 +30,7 @@ struct Proposals {
 };
 
 /// One run of the interval loop. Trials are rows here, 0 the first; ids outside.
-class SweepLoop {
+class SweepLoop final : public DrivenLoop {
  public:
   SweepLoop(const SweepSpec& spec, const Configurations& configurations, Executor& executor, const Backend& backend,
             const Context& context, std::span<SweepObserver* const> observers, const std::atomic<bool>* stop_requested,
@@ -40,7 +41,7 @@ class SweepLoop {
         observers_(with_proposer(observers, proposals)),
         stop_requested_(stop_requested),
         past_(past),
-        proposals_(proposals),
+        proposals_(proposals ? std::optional<Proposals>(*proposals) : std::nullopt),
         earlier_(compares_with_earlier(spec.early_termination.kind) ? earlier : std::span<const EarlierTrial>()),
         is_asynchronous_(executor.is_asynchronous()),
         n_intervals_(read_n_intervals(configurations, executor)),
@@ -74,6 +75,64 @@ class SweepLoop {
       // All of the sweep is past, but for its end.
       if (!cut && tick_ == n_past_ticks() + 1) restore();
     }
+    return end_with(cut);
+  }
+
+  void begin() override {
+    for (SweepObserver* observer : observers_) observer->on_start(spec_, configurations_);
+    recall_earlier();
+    tick_ = 1;
+    if (n_trials() > 0) find_newcomers(decisions_.decide_some({}, {}));
+  }
+
+  std::vector<int64_t> start(int64_t n) override {
+    const auto n_now = static_cast<std::ptrdiff_t>(std::min(n, static_cast<int64_t>(newcomers_.size())));
+    if (n_now <= 0) return {};
+    const std::vector<Placement> later(newcomers_.begin() + n_now, newcomers_.end());
+    newcomers_.resize(static_cast<size_t>(n_now));
+    IntervalReport report = driven_report();
+    report.time.started_s = report.time.trained_s;
+    if (proposals_) choose_configurations(report);
+    start(report);
+    newcomers_ = later;
+    progress_.elapsed_s = report.time.trained_s;
+    tell(report, std::nullopt);
+    ++tick_;
+    return report.started;
+  }
+
+  void take(const Arrivals& arrivals) override {
+    IntervalReport report = driven_report();
+    conclude_arrivals(arrivals, report);
+    tell(report, std::nullopt);
+    ++tick_;
+  }
+
+  std::optional<SweepEnd> cut_short() const override { return cut_short(elapsed_s()); }
+
+  void cut(SweepEnd why) override {
+    cut_ = why;
+    if (running_.empty()) return;
+    IntervalReport report = driven_report();
+    progress_.elapsed_s = report.time.trained_s;
+    tell(report, why);
+    ++tick_;
+  }
+
+  SweepResult end() override { return end_with(cut_); }
+
+  const Progress& progress() const override { return progress_; }
+
+ private:
+  /// A trial in a slot.
+  struct Running {
+    int64_t slot;
+    int64_t row;
+    int64_t n_reported = 0;
+    double last_metric = std::numeric_limits<double>::quiet_NaN();
+  };
+
+  SweepResult end_with(std::optional<SweepEnd> cut) {
     progress_.elapsed_s = elapsed_s();
     SweepResult result;
     // A limit that is met when nothing is left to do has cut nothing.
@@ -90,14 +149,14 @@ class SweepLoop {
     return result;
   }
 
- private:
-  /// A trial in a slot.
-  struct Running {
-    int64_t slot;
-    int64_t row;
-    int64_t n_reported = 0;
-    double last_metric = std::numeric_limits<double>::quiet_NaN();
-  };
+  /// Of what its driver does to the loop next. The trials train until then.
+  IntervalReport driven_report() {
+    IntervalReport report;
+    report.tick = tick_;
+    report.time.started_s = progress_.elapsed_s;
+    report.time.trained_s = elapsed_s();
+    return report;
+  }
 
   /// One interval; says what cuts the sweep short after it.
   std::optional<SweepEnd> step() {
@@ -161,10 +220,14 @@ class SweepLoop {
       report.time.trained_s = elapsed_s();
       cut = cut_short(report.time.trained_s);
     } while (!cut && arrivals.reports.empty() && arrivals.exits.empty());
-    end_by_themselves(arrivals.exits, report);
-    conclude(decide_reports(arrivals.reports, report), report);
+    conclude_arrivals(arrivals, report);
     tell(report, cut);
     return cut;
+  }
+
+  void conclude_arrivals(const Arrivals& arrivals, IntervalReport& report) {
+    end_by_themselves(arrivals.exits, report);
+    conclude(decide_reports(arrivals.reports, report), report);
   }
 
   DecisionLog decide_reports(const std::vector<TrialReport>& reports, IntervalReport& report) {
@@ -260,7 +323,6 @@ class SweepLoop {
     if (tick_ == 1) {
       if (proposals_) choose_configurations(report);
       start(report);
-      newcomers_.clear();
     }
     const auto interval = static_cast<size_t>(tick_);
     auto past = past_->trials.begin();
@@ -334,6 +396,10 @@ class SweepLoop {
     const auto n = static_cast<int64_t>(newcomers_.size());
     const std::vector<double> draws = proposals_->proposer.propose(n);
     const auto n_params = static_cast<std::ptrdiff_t>(configurations_.space().n_params());
+    if (std::ssize(draws) != n * n_params) {
+      throw InputError({}, "proposer", "gave " + std::to_string(draws.size()) + " draws for " + std::to_string(n) +
+                       " trials of " + std::to_string(n_params) + " hyperparameters", "give one a hyperparameter, row after row");
+    }
     auto proposed = draws.begin();
     for (const auto& [slot, trial] : newcomers_) {
       TrialConfiguration chosen{trial, {proposed, proposed + n_params}};
@@ -440,7 +506,6 @@ class SweepLoop {
 
   /// Who has been given a slot that was somebody else's, or nobody's.
   void find_newcomers(const DecisionLog& log) {
-    newcomers_.clear();
     for (const Event& event : log.events) {
       if (event.successor < 0 || event.successor == event.trial) continue;
       newcomers_.push_back({event.slot, id(event.successor)});
@@ -459,6 +524,7 @@ class SweepLoop {
     progress_.n_waiting -= n;
     progress_.n_running += n;
     if (!is_past() && !report.played_back) executor_.start(newcomers_);
+    newcomers_.clear();
   }
 
   /// A ratio of a best that is not above 0 means nothing, and no decision may hang on it.
@@ -628,7 +694,7 @@ class SweepLoop {
   const std::vector<SweepObserver*> observers_;
   const std::atomic<bool>* stop_requested_;
   const SweepPast* past_;
-  const Proposals* proposals_;  ///< null: all configurations are known
+  const std::optional<Proposals> proposals_;  ///< none: all configurations are known
   const std::span<const EarlierTrial> earlier_;  ///< that the policy compares with
   const bool is_asynchronous_;  ///< trials report when they please
   const std::chrono::steady_clock::time_point started_at_ = std::chrono::steady_clock::now();
@@ -639,7 +705,7 @@ class SweepLoop {
   Decisions decisions_;
   std::vector<Running> running_;      ///< by ascending trial
   std::vector<const Event*> changes_; ///< of the interval's log
-  std::vector<Placement> newcomers_;  ///< who starts before the next interval
+  std::vector<Placement> newcomers_;  ///< who has a slot and starts before the next interval, or when its driver says so
   std::vector<double> start_times_s_; ///< by row, of those started
   size_t n_timed_out_ = 0;
   int64_t n_cut_ = 0;  ///< trials that the sweep's own end aborted
@@ -649,6 +715,7 @@ class SweepLoop {
   std::vector<int64_t> new_leaders_;  ///< in this interval, with a new best report
   std::set<int64_t> kept_;            ///< whose weights the executor keeps
   const size_t n_other_metrics_;
+  std::optional<SweepEnd> cut_;  ///< by its driver
   // Of trials that report when they please.
   std::vector<int64_t> stopped_at_;  ///< after how many reports
   int64_t most_reports_ = 0;         ///< of a trial that finished
@@ -676,6 +743,16 @@ SweepResult run_sweep(const SweepSpec& spec, Configurations& configurations, Pro
   const Proposals proposals{proposer, configurations};
   return SweepLoop(spec, configurations, executor, backend, context, observers, stop_requested, past, &proposals, earlier)
       .run();
+}
+
+std::unique_ptr<DrivenLoop> make_driven_loop(const SweepSpec& spec, Configurations& configurations, Proposer* proposer,
+                                             Executor& executor, const Backend& backend, const Context& context,
+                                             std::span<SweepObserver* const> observers,
+                                             std::span<const EarlierTrial> earlier) {
+  std::optional<Proposals> proposals;
+  if (proposer) proposals.emplace(Proposals{*proposer, configurations});
+  return std::make_unique<SweepLoop>(spec, configurations, executor, backend, context, observers, nullptr, nullptr,
+                                     proposals ? &*proposals : nullptr, earlier);
 }
 
 }  // namespace lockstep
