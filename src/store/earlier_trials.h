@@ -6,6 +6,7 @@
 #include <vector>
 
 #include <lockstep/sweep.h>
+#include <lockstep/warm_start.h>
 
 #include "store/results.h"
 
@@ -15,12 +16,6 @@ namespace lockstep {
 struct EarlierSweep {
   SweepRecord record;
   Reports reports;
-};
-
-/// What a new sweep learns from earlier ones.
-struct WarmStart {
-  std::vector<EarlierTrial> trials;
-  std::vector<std::string> notes;  ///< a sentence a folder: what is used, and what is left out and why
 };
 
 /// Reads sweeps that `spec`'s is to learn from, its own kind or imported ones. Throws InputError, with the cure, for one of
