@@ -15,7 +15,8 @@ namespace {
 
 constexpr char kLibrary[] = "liblockstep_cuda.so";
 
-/// Where the plugin may be, best first. A plain name lets the dynamic linker look.
+/// Where the plugin may be, best first. A plain name lets the dynamic linker look, above all in the run path that lockstep::cuda
+/// adds to programs which link an installed Lockstep.
 std::vector<std::string> candidates() {
   if (const char* named = std::getenv("LOCKSTEP_CUDA_LIBRARY"); named && *named) return {named};
   std::vector<std::string> paths;
@@ -25,10 +26,6 @@ std::vector<std::string> candidates() {
     const auto beside = (program.parent_path() / ".." / "lib" / kLibrary).lexically_normal();
     if (std::filesystem::exists(beside, failed)) paths.push_back(beside.string());
   }
-#ifdef LOCKSTEP_BUILD_LIBRARY_DIR
-  const auto built = std::filesystem::path(LOCKSTEP_BUILD_LIBRARY_DIR) / kLibrary;
-  if (std::filesystem::exists(built, failed)) paths.push_back(built.string());
-#endif
   paths.push_back(kLibrary);
   return paths;
 }
