@@ -29,6 +29,8 @@ void add_sample(CLI::App& app);
 void add_optimize(CLI::App& app);
 void add_simulate(CLI::App& app);
 void add_info(CLI::App& app);
+/// Hidden.
+void add_reference(CLI::App& app);
 
 /// What `run` and `validate` share: the sweep file and what changes it.
 struct SweepFileOptions {

@@ -56,7 +56,9 @@ int report_usage(const CLI::App& app, const CLI::ParseError& error, const char* 
     command += " " + app.get_subcommands().front()->get_name();
   } else if (first_argument && first_argument[0] != '-') {
     std::vector<std::string> names;
-    for (const CLI::App* each : app.get_subcommands([](const CLI::App*) { return true; })) names.push_back(each->get_name());
+    for (const CLI::App* each : app.get_subcommands([](const CLI::App* command) { return !command->get_group().empty(); })) {
+      names.push_back(each->get_name());
+    }
     const std::string near = nearest_name(first_argument, names);
     message = std::string("unknown command '") + first_argument + "'";
     if (!near.empty()) message += "; did you mean '" + near + "'?";
@@ -104,6 +106,7 @@ int run(int argc, char** argv) {
   add_optimize(app);
   add_simulate(app);
   add_info(app);
+  add_reference(app);
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {

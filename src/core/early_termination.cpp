@@ -10,6 +10,7 @@
 
 #include <lockstep/policy.h>
 
+#include "core/sweep_keys.h"
 #include "core/yaml_reader.h"
 
 namespace lockstep {
@@ -37,12 +38,10 @@ const std::vector<std::pair<std::string, PolicyKind>>& policies() {
 
 PolicyKind read_kind(const YamlNode& type) {
   const std::string& name = read_text(type);
-  Names names;
   for (const auto& [text, kind] : policies()) {
     if (name == text) return kind;
-    names.push_back(text);
   }
-  refuse_unknown(type, "early-termination policy", name, names);
+  refuse_unknown(type, "early-termination policy", name, policy_names());
 }
 
 /// "a", "a or b", "a, b or c".
@@ -56,28 +55,13 @@ std::string joined(const Names& names, const std::string& word) {
 
 /// Refuses fields of other policies. With type none they stay allowed, so that a policy can be turned off by its type alone.
 void check_fields(const YamlNode& node, PolicyKind kind) {
-  using enum PolicyKind;
-  static const std::vector<std::pair<std::string, std::vector<PolicyKind>>> kOwners = {
-      {"reference", {kMedianStopping}},
-      {"slack_factor", {kBandit}},
-      {"slack_amount", {kBandit}},
-      {"truncation_percentage", {kTruncationSelection}},
-      {"exclude_finished_jobs", {kTruncationSelection}},
-      {"reduction_factor", {kSuccessiveHalving, kHyperband, kAsha}},
-      {"min_resource", {kSuccessiveHalving, kHyperband, kAsha}},
-      {"bracket_size", {kSuccessiveHalving}},
-      {"max_resource", {kHyperband}},
-      {"min_early_stopping_rate", {kAsha}},
-      {"quantile_fraction", {kPbt}},
-      {"resample_probability", {kPbt}},
-      {"perturbation_factors", {kPbt}}};
-  Names names = {"type", "evaluation_interval", "delay_evaluation"};
-  for (const auto& [name, owners] : kOwners) names.push_back(name);
+  Names names;
+  for (const PolicyKey& each : policy_keys()) names.push_back(each.key.name);
   check_names(node, names, "early_termination");
-  if (kind == kNone) return;
-  for (const auto& [name, owners] : kOwners) {
-    const YamlNode* field = find_value(node, name);
-    if (!field || std::find(owners.begin(), owners.end(), kind) != owners.end()) continue;
+  if (kind == PolicyKind::kNone) return;
+  for (const auto& [key, owners] : policy_keys()) {
+    const YamlNode* field = find_value(node, key.name);
+    if (!field || owners.empty() || std::find(owners.begin(), owners.end(), kind) != owners.end()) continue;
     Names policies, types;
     for (const PolicyKind owner : owners) {
       policies.push_back(policy_name(owner));
@@ -177,6 +161,12 @@ void check_pbt(const EarlyTermination& policy) {
 }
 
 }  // namespace
+
+std::vector<std::string> policy_names() {
+  Names names;
+  for (const auto& [name, kind] : policies()) names.push_back(name);
+  return names;
+}
 
 std::string policy_name(PolicyKind kind) {
   for (const auto& [name, known] : policies()) {

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 #include <lockstep/error.h>
 #include <lockstep/sweep_spec.h>
@@ -13,6 +14,8 @@ namespace lockstep {
 std::string policy_name(PolicyKind kind);
 /// The same; of a program's own what it calls itself.
 std::string policy_name(const EarlyTermination& policy);
+/// All of them, "none" last.
+std::vector<std::string> policy_names();
 
 /// Whether a policy acts at rungs, which `min_resource` and `reduction_factor` set, and not at `evaluation_interval`.
 bool acts_at_rungs(PolicyKind kind);

@@ -11,6 +11,7 @@
 #include "core/expressions.h"
 #include "core/job_entries.h"
 #include "core/nested_choice.h"
+#include "core/sweep_keys.h"
 #include "core/yaml_reader.h"
 
 namespace lockstep {
@@ -81,9 +82,7 @@ std::string read_input(const YamlNode& node, const std::string& folder) {
     node.refuse("holds an expression, which is filled in in the command alone", "write a value or a path");
   }
   if (!node.is_map()) return literal_text(node, "");
-  check_names(node, {"type", "path", "mode", "value", "default", "optional", "description", "min", "max", "enum",
-                     "path_on_compute", "datastore"},
-              "an input");
+  check_names(node, names_of(input_keys()), "an input");
   const std::string type = type_of(node);
   const YamlNode* path = find_value(node, "path");
   const YamlNode* value = find_value(node, "value");
@@ -221,8 +220,7 @@ CommandSpec read_command(const YamlNode& root, const std::string& file, const Se
     more->refuse("files beside the code are not copied", "put them, or links to them, into the folder of code");
   }
   static const Names kKnown = [] {
-    Names names = {"command", "code", "environment_variables", "resume", "grace_period", "limits", "$schema", "type",
-                   "name", "version", "display_name", "description", "is_deterministic", "additional_includes"};
+    Names names = names_of(program_keys());
     for (const auto& [key, reason] : reasons()) names.push_back(key);
     return names;
   }();
@@ -250,9 +248,7 @@ CommandSpec read_command(const YamlNode& root, const std::string& file, const Se
       check_entry_name(output);
       if (!output.is_null()) {
         require_map(output, "'{type: uri_folder}'");
-        check_names(output, {"type", "mode", "path", "name", "version", "description", "optional", "early_available",
-                             "is_control", "path_on_compute"},
-                    "an output");
+        check_names(output, names_of(output_keys()), "an output");
         const std::string type = type_of(output);
         if (type == "uri_file" || is_literal_type(type)) files.insert(output.key);
         if (const YamlNode* path = find_value(output, "path")) {

@@ -5,6 +5,7 @@
 #include <map>
 
 #include "core/nested_choice.h"
+#include "core/sweep_keys.h"
 #include "core/yaml_reader.h"
 
 namespace lockstep {
@@ -25,7 +26,7 @@ double q(const YamlNode& node) { return read_number(field(node, "q", "1")); }
 
 /// `{start, stop, step}`: start, start + step, ... before stop, as Python's range().
 std::vector<Value> read_range(const YamlNode& node) {
-  check_names(node, {"start", "stop", "step"}, "a range of values");
+  check_names(node, names_of(range_keys()), "a range of values");
   const int64_t start = read_integer(require(node, "start", "add 'start: 0', the first value"));
   const int64_t stop = read_integer(require(node, "stop", "add 'stop: 10', which the values stay below"));
   const YamlNode* step_node = find_value(node, "step");
@@ -55,6 +56,8 @@ Distribution read_int(const YamlNode& node) {
   if (step) step->refuse("does not go with 'log: true'", "remove one of the two");
   return log_int_range(low, high);
 }
+
+const std::vector<std::string> kChoiceFields = {"values"};
 
 /// A distribution as files name it; choice is a matter of its own.
 struct Form {
@@ -123,8 +126,6 @@ class SpaceReader {
   Distribution read(const std::string& name, const YamlNode& node, Nested& nested) {
     require_map(node, "'{type: uniform, min_value: 0, max_value: 1}' (a constant belongs under trial)");
     const YamlNode& type = require(node, "type", "add 'type: uniform' or another distribution");
-    std::vector<std::string> names = {"choice"};
-    for (const Form& form : forms()) names.push_back(form.type);
     const std::string& type_name = read_text(type);
     const auto check_fields = [&](std::vector<std::string> fields) {
       if (const YamlNode* when = node.find("when")) {
@@ -135,7 +136,7 @@ class SpaceReader {
       check_names(node, fields, "a " + type_name + " distribution");
     };
     if (type_name == "choice") {
-      check_fields({"values"});
+      check_fields(kChoiceFields);
       return made_at(node, [&] { return read_choice(name, node, nested); });
     }
     for (const Form& form : forms()) {
@@ -143,6 +144,8 @@ class SpaceReader {
       check_fields(form.fields);
       return made_at(node, [&] { return form.read(node, log_factor_); });
     }
+    std::vector<std::string> names;
+    for (const DistributionForm& form : distribution_forms()) names.push_back(form.type);
     refuse_unknown(type, "distribution", type_name, names);
   }
 
@@ -210,6 +213,12 @@ class SpaceReader {
 };
 
 }  // namespace
+
+std::vector<DistributionForm> distribution_forms() {
+  std::vector<DistributionForm> all = {{"choice", kChoiceFields}};
+  for (const Form& form : forms()) all.push_back({form.type, form.fields});
+  return all;
+}
 
 SearchSpace read_search_space(const YamlNode& node, const SearchSpaceRules& rules) {
   require_map(node, "'lr: {type: loguniform, min_value: -7, max_value: -1}'");

@@ -12,6 +12,7 @@
 #include "core/job_entries.h"
 #include "core/job_file.h"
 #include "core/search_space_file.h"
+#include "core/sweep_keys.h"
 #include "core/text_file.h"
 #include "core/yaml_override.h"
 #include "core/yaml_reader.h"
@@ -35,8 +36,7 @@ std::string lower(std::string text) {
 }
 
 void check_top_level(const YamlNode& root) {
-  Names names = {"$schema", "type",   "name",    "display_name", "description", "trial", "inputs",
-                 "outputs", "limits", "objective", "search_space", "sampling_algorithm", "early_termination"};
+  Names names = names_of(top_level_keys());
   names.insert(names.end(), ignored_names().begin(), ignored_names().end());
   for (const YamlNode& child : root.children) {
     if ((child.key == "inputs" || child.key == "outputs") && !is_program(root)) {
@@ -101,7 +101,7 @@ Sampling read_sampling(const YamlNode& root) {
     if (name == "bayesian") sampling.algorithm = SamplingAlgorithm::kBayesian;
   }
   if (node->is_scalar()) return sampling;
-  check_names(*node, {"type", "seed", "rule", "logbase", "startup", "acquisition", "model_size"}, "sampling_algorithm");
+  check_names(*node, names_of(sampling_keys()), "sampling_algorithm");
   if (const YamlNode* rule = find_value(*node, "rule")) {
     const std::string name = lower(read_text(*rule));
     if (name != "random" && name != "sobol") refuse_unknown(*rule, "rule", rule->text, {"random", "sobol"});
@@ -140,7 +140,7 @@ Objective read_objective(const YamlNode& root) {
   static const std::string kExample = "'objective: {goal: maximize, primary_metric: accuracy}'";
   const YamlNode& node = require(root, "objective", "add " + kExample);
   require_map(node, kExample);
-  check_names(node, {"goal", "primary_metric"}, "objective");
+  check_names(node, names_of(objective_keys()), "objective");
   Objective objective;
   objective.goal = read_goal(node);
   const YamlNode& metric = require(node, "primary_metric", "add the metric that the trials report, such as 'accuracy'");
@@ -164,7 +164,7 @@ Limits read_limits(const YamlNode& root) {
   const YamlNode* node = find_value(root, "limits");
   if (!node) return limits;
   require_map(*node, "'{max_total_trials: 100}'");
-  check_names(*node, {"max_total_trials", "max_concurrent_trials", "timeout", "trial_timeout"}, "limits");
+  check_names(*node, names_of(limits_keys()), "limits");
   if (const YamlNode* total = find_value(*node, "max_total_trials")) {
     limits.max_total_trials = read_integer(*total, 1, kMaxTotalTrials);
   }
@@ -320,7 +320,7 @@ PolicyFile parse_policy(const std::string& text, const std::string& file, const 
   }
   if (const YamlNode* objective = find_value(root, "objective")) {
     require_map(*objective, "'{goal: minimize}'");
-    check_names(*objective, {"goal", "primary_metric"}, "objective");
+    check_names(*objective, names_of(objective_keys()), "objective");
     policy.goal = read_goal(*objective);
   }
   return policy;
