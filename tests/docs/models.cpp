@@ -29,7 +29,7 @@ int main() {
     return program;
   });
   const auto sweep = lockstep::run_sweep(task, spec, {.seed = 7});
-  const auto restored = lockstep::restore_trial(task, sweep.configurations, spec.trial, sweep.result.best.trial, sweep.best_weights);
+  const auto restored = lockstep::restore_trial(task, sweep.configurations, spec.trial, sweep.result.best.trial, sweep.weights.front());
   lockstep::save_model(*restored.module, "best.model", lockstep::ModelFormat::kLibTorch);
   BLOCK
   return 0;
