@@ -1,4 +1,4 @@
-#include "models/metrics.h"
+#include <lockstep/models/metrics.h>
 
 #include <cmath>
 
@@ -17,6 +17,21 @@ std::vector<Metric> classification_metrics() {
          return F::cross_entropy(output, targets, F::CrossEntropyFuncOptions().reduction(torch::kNone));
        },
        {}},
+  };
+}
+
+std::vector<Metric> language_metrics() {
+  const auto loss = [](torch::Tensor output, torch::Tensor targets) {
+    const auto each = F::cross_entropy(output.flatten(0, -2), targets.flatten(),
+                                       F::CrossEntropyFuncOptions().reduction(torch::kNone));
+    return each.view(targets.sizes());
+  };
+  return {
+      {"loss", loss, {}},
+      {"bits_per_character", loss, [](double mean, const torch::Tensor&) { return mean / std::log(2.0); }},
+      {"perplexity", loss, [](double mean, const torch::Tensor&) { return std::exp(mean); }},
+      {"accuracy", [](torch::Tensor output, torch::Tensor targets) { return output.argmax(-1).eq(targets); }, {}},
+      {"error", [](torch::Tensor output, torch::Tensor targets) { return output.argmax(-1).ne(targets); }, {}},
   };
 }
 

@@ -1,11 +1,10 @@
-#include "models/supervised_task.h"
+#include <lockstep/models/supervised_task.h>
 
 #include <limits>
 
+#include <lockstep/models/metrics.h>
 #include <lockstep/torch/functional.h>
 #include <torch/torch.h>
-
-#include "models/metrics.h"
 
 namespace lockstep::models {
 
@@ -13,16 +12,20 @@ namespace {
 
 namespace F = torch::nn::functional;
 
-DataPart to_tensors(const PreparedPart& part, TaskKind task, int64_t n_inputs) {
+/// A tensor that owns the values.
+template <class T>
+torch::Tensor tensor_of(std::vector<T>& values, torch::IntArrayRef shape) {
+  auto* const owned = new std::vector<T>(std::move(values));
+  return torch::from_blob(owned->data(), shape, [owned](void*) { delete owned; }, c10::CppTypeToScalarType<T>::value);
+}
+
+DataPart to_tensors(PreparedPart& part, TaskKind task, const std::vector<int64_t>& input_shape) {
   if (part.size == 0) return {};
-  const auto copy = [](const auto& values, torch::IntArrayRef shape, torch::Dtype dtype) {
-    return torch::from_blob(const_cast<void*>(static_cast<const void*>(values.data())), shape, dtype).clone();
-  };
-  DataPart out;
-  out.inputs = copy(part.inputs, {part.size, n_inputs}, torch::kFloat);
-  out.targets = task == TaskKind::kClassification ? copy(part.labels, {part.size}, torch::kLong)
-                                                  : copy(part.targets, {part.size}, torch::kFloat);
-  return out;
+  std::vector<int64_t> shape = input_shape;
+  shape.insert(shape.begin(), part.size);
+  if (task == TaskKind::kLanguage) return {tensor_of(part.tokens, shape), tensor_of(part.labels, shape)};
+  return {tensor_of(part.inputs, shape), task == TaskKind::kClassification ? tensor_of(part.labels, {part.size})
+                                                                           : tensor_of(part.targets, {part.size})};
 }
 
 bool is_given(const SweepSpec& spec, const std::string& name) {
@@ -44,22 +47,27 @@ int64_t read_at_least_one(const TrialConfig& config, const std::string& name, in
 
 }  // namespace
 
+DataSet to_tensors(LoadedData loaded) {
+  PreparedData& data = loaded.data;
+  const auto part = [&](PreparedPart& from) { return to_tensors(from, data.task, data.input_shape); };
+  return {loaded.name, part(data.train), part(data.validation), part(data.test)};
+}
+
 SupervisedTask::SupervisedTask(const SweepSpec& spec, std::vector<ModelEntry> models) : models_(std::move(models)) {
   lr_name_ = is_given(spec, "learning_rate") ? "learning_rate" : "lr";
   if (lr_name_ == "learning_rate" && is_given(spec, "lr")) {
     throw InputError({spec.file, 0, 0}, "lr", "the learning rate is given twice, as `lr` and as `learning_rate`",
                      "keep one of them");
   }
-  const LoadedData loaded = load_data(spec);
+  LoadedData loaded = load_data(spec);
   notes_ = loaded.notes;
-  classification_ = loaded.data.task == TaskKind::kClassification;
-  n_inputs_ = loaded.data.n_inputs();
-  n_outputs_ = classification_ ? static_cast<int64_t>(loaded.data.classes.size()) : 1;
-  data_.name = loaded.name;
-  data_.train = to_tensors(loaded.data.train, loaded.data.task, n_inputs_);
-  data_.validation = to_tensors(loaded.data.validation, loaded.data.task, n_inputs_);
-  data_.test = to_tensors(loaded.data.test, loaded.data.task, n_inputs_);
-  metrics_ = classification_ ? classification_metrics() : regression_metrics(loaded.data.target_std);
+  const TaskKind kind = loaded.data.task;
+  shape_ = {loaded.name, kind, loaded.data.input_shape,
+            kind == TaskKind::kRegression ? 1 : static_cast<int64_t>(loaded.data.classes.size())};
+  metrics_ = kind == TaskKind::kLanguage         ? language_metrics()
+             : kind == TaskKind::kClassification ? classification_metrics()
+                                                 : regression_metrics(loaded.data.target_std);
+  data_ = to_tensors(std::move(loaded));
 }
 
 namespace {
@@ -137,23 +145,28 @@ TrialProgram SupervisedTask::build(const TrialConfig& config) const {
     if (each.name == name) entry = &each;
   }
   if (entry == nullptr) throw config.error("model", "there is no model '" + name + "'", listed(names, name));
-  const BuiltModel model = entry->build(config, n_inputs_, n_outputs_);
+  const BuiltModel model = entry->build(config, shape_);
 
   TrialProgram program;
   program.module = model.module;
-  if (classification_) {
-    program.forward = model.forward;
-    if (config.is_given("label_smoothing")) {
-      program.loss = [smoothing = config.tensor("label_smoothing", 0, 0, 1)](torch::Tensor output,
-                                                                             torch::Tensor targets) {
-        return cross_entropy(output, targets, smoothing);
-      };
-    } else {
-      program.loss = [](torch::Tensor output, torch::Tensor targets) { return F::cross_entropy(output, targets); };
-    }
-  } else {
+  if (shape_.task == TaskKind::kRegression) {
     program.forward = [forward = model.forward](torch::Tensor inputs) { return forward(inputs).squeeze(1); };
     program.loss = [](torch::Tensor output, torch::Tensor targets) { return F::mse_loss(output, targets); };
+  } else {
+    program.forward = model.forward;
+    const torch::Tensor smoothing =
+        config.is_given("label_smoothing") ? config.tensor("label_smoothing", 0, 0, 1) : torch::Tensor();
+    program.loss = [smoothing](torch::Tensor output, torch::Tensor targets) {
+      // Each character of a text is an example: [n * context, n_outputs].
+      output = output.flatten(0, -2);
+      targets = targets.flatten();
+      return smoothing.defined() ? cross_entropy(output, targets, smoothing) : F::cross_entropy(output, targets);
+    };
+  }
+  if (model.penalty) {
+    program.loss = [loss = program.loss, penalty = model.penalty](torch::Tensor output, torch::Tensor targets) {
+      return loss(output, targets) + penalty();
+    };
   }
   program.optimizer = read_optimizer(config);
   program.batch_size = read_at_least_one(config, "batch_size", 64);

@@ -22,7 +22,7 @@
 #include <lockstep/sampling.h>
 #include <lockstep/torch/executor.h>
 
-#include "models/task_registry.h"
+#include <lockstep/models/task_registry.h>
 #include "store/optuna_distribution.h"
 #include "timing.h"
 

@@ -6,8 +6,8 @@
 
 #include <torch/torch.h>
 
-#include "models/mlp.h"
-#include "models/task_registry.h"
+#include <lockstep/models/mlp.h>
+#include <lockstep/models/task_registry.h>
 
 namespace lockstep::bench {
 

@@ -5,7 +5,7 @@
 
 #include <lockstep/torch/task.h>
 
-#include "models/supervised_task.h"
+#include <lockstep/models/supervised_task.h>
 #include "training/stopwatch.h"
 
 namespace lockstep::bench {

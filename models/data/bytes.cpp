@@ -17,15 +17,20 @@ bool is_gzip(std::string_view bytes) {
   return bytes.size() >= 2 && bytes[0] == '\x1f' && bytes[1] == '\x8b';
 }
 
+constexpr size_t kChunk = size_t{1} << 30;  // zlib counts in 32 bits
+
 [[noreturn]] void throw_damaged(const std::string& name, const char* how) {
   throw DataError(name + ": the gzip data is " + how + "; fetch or compress the file again");
 }
 
+/// The largest window, with gzip's header and checksum, or with neither header nor checksum.
+constexpr int kGzip = 15 + 16;
+constexpr int kRaw = -15;
+
 /// zlib's inflate, ended on every way out.
 struct Inflater {
-  Inflater() {
-    // 15 + 16: the largest window, gzip's header and checksum.
-    if (inflateInit2(&stream, 15 + 16) != Z_OK) throw std::bad_alloc();
+  explicit Inflater(int format) {
+    if (inflateInit2(&stream, format) != Z_OK) throw std::bad_alloc();
   }
   ~Inflater() { inflateEnd(&stream); }
   z_stream stream{};
@@ -34,8 +39,7 @@ struct Inflater {
 }  // namespace
 
 std::string gunzip(std::string_view bytes, const std::string& name) {
-  constexpr size_t kChunk = size_t{1} << 30;  // zlib counts in 32 bits
-  Inflater inflater;
+  Inflater inflater(kGzip);
   z_stream& stream = inflater.stream;
   std::string out;
   std::string buffer(size_t{1} << 18, '\0');
@@ -62,6 +66,34 @@ std::string gunzip(std::string_view bytes, const std::string& name) {
       throw_damaged(name, "damaged");
     }
   }
+}
+
+std::string inflate_raw(std::string_view bytes, size_t size_bytes, const std::string& name) {
+  const auto damaged = [&] {
+    return DataError(name + ": the deflated data is damaged or cut short; fetch or write the file again");
+  };
+  Inflater inflater(kRaw);
+  z_stream& stream = inflater.stream;
+  std::string out;
+  std::string buffer(size_t{1} << 18, '\0');
+  size_t fed = 0;
+  while (true) {
+    if (stream.avail_in == 0 && fed < bytes.size()) {
+      const size_t n = std::min(kChunk, bytes.size() - fed);
+      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data() + fed));
+      stream.avail_in = static_cast<uInt>(n);
+      fed += n;
+    }
+    stream.next_out = reinterpret_cast<Bytef*>(buffer.data());
+    stream.avail_out = static_cast<uInt>(buffer.size());
+    const int status = inflate(&stream, Z_NO_FLUSH);
+    out.append(buffer.data(), buffer.size() - stream.avail_out);
+    if (out.size() > size_bytes) throw damaged();  // before a few bytes have become gigabytes
+    if (status == Z_STREAM_END) break;
+    if (status != Z_OK) throw damaged();
+  }
+  if (out.size() != size_bytes) throw damaged();
+  return out;
 }
 
 std::string read_bytes(const std::string& path) {

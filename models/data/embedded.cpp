@@ -15,6 +15,7 @@
 LOCKSTEP_EMBED(digits, LOCKSTEP_DATA_DIR "/digits.csv.gz");
 LOCKSTEP_EMBED(letter, LOCKSTEP_DATA_DIR "/letter.csv.gz");
 LOCKSTEP_EMBED(california, LOCKSTEP_DATA_DIR "/california.csv.gz");
+LOCKSTEP_EMBED(genesis, LOCKSTEP_DATA_DIR "/genesis.txt.gz");
 
 namespace lockstep::models {
 
@@ -23,6 +24,7 @@ const std::vector<EmbeddedDataSet>& embedded_data_sets() {
       {"digits", "label", {lockstep_data_digits, lockstep_data_digits_end}},
       {"letter", "lettr", {lockstep_data_letter, lockstep_data_letter_end}},
       {"california", "median_house_value", {lockstep_data_california, lockstep_data_california_end}},
+      {"genesis", "", {lockstep_data_genesis, lockstep_data_genesis_end}},
   };
   return all;
 }

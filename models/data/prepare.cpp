@@ -6,28 +6,12 @@
 
 #include <lockstep/error.h>
 
+#include "models/data/parts.h"
 #include "models/data/target.h"
 
 namespace lockstep::models {
 
 namespace {
-
-struct Moments {
-  double mean = 0;
-  double std = 0;  ///< of the population; exactly 0 for a constant
-};
-
-Moments moments_of(const std::vector<double>& values) {
-  Moments out;
-  if (values.empty()) return out;
-  for (const double value : values) out.mean += value;
-  out.mean /= static_cast<double>(values.size());
-  const auto [low, high] = std::minmax_element(values.begin(), values.end());
-  if (*low == *high) return out;  // rounding of the mean must not make a constant look as if it varied
-  for (const double value : values) out.std += (value - out.mean) * (value - out.mean);
-  out.std = std::sqrt(out.std / static_cast<double>(values.size()));
-  return out;
-}
 
 double median_of(std::vector<double> values) {
   if (values.empty()) return 0;
@@ -104,66 +88,15 @@ Encoder encode_texts(const Column& column, const std::vector<int64_t>& train) {
   return out;
 }
 
-/// Positions in `target.rows` of each part.
-Split choose_parts(const Table& table, const Target& target, const PrepareOptions& options) {
-  std::vector<FileRole> roles = options.roles;
-  if (roles.empty()) roles.assign(std::max<size_t>(1, table.file_rows.size()), FileRole::kSplit);
-  SplitOptions split_options = options.split;
-  const auto given = [&](FileRole role) { return std::find(roles.begin(), roles.end(), role) != roles.end(); };
-  if (given(FileRole::kTest)) split_options.test_fraction = 0;
-
-  Split parts;
-  std::vector<int64_t> to_split;
-  size_t file = 0;
-  int64_t file_end = table.file_rows.empty() ? table.n_rows : table.file_rows.front();
-  for (size_t i = 0; i < target.rows.size(); ++i) {
-    while (target.rows[i] >= file_end) file_end += table.file_rows[++file];
-    const FileRole role = roles[file];
-    auto& part = role == FileRole::kTest ? parts.test : role == FileRole::kValidation ? parts.validation : to_split;
-    part.push_back(static_cast<int64_t>(i));
-  }
-  if (given(FileRole::kValidation) && split_options.test_fraction == 0) {
-    parts.train = std::move(to_split);
-    return parts;
-  }
-  // A validation file, but none for the test: what is split off is the test part.
-  const bool test_only = given(FileRole::kValidation);
-  if (test_only) {
-    split_options.validation_fraction = split_options.test_fraction;
-    split_options.test_fraction = 0;
-  }
-
-  Split split;
-  if (target.task == TaskKind::kClassification) {
-    std::vector<int64_t> labels;
-    for (const auto i : to_split) labels.push_back(target.labels[static_cast<size_t>(i)]);
-    split = split_stratified(labels, target.classes, split_options, table.name);
-  } else {
-    split = split_rows(static_cast<int64_t>(to_split.size()), split_options, table.name);
-  }
-  const auto take = [&](const std::vector<int64_t>& chosen, std::vector<int64_t>& part) {
-    for (const auto i : chosen) part.push_back(to_split[static_cast<size_t>(i)]);
-  };
-  take(split.train, parts.train);
-  take(split.validation, test_only ? parts.test : parts.validation);
-  take(split.test, parts.test);
-  return parts;
-}
-
 class Preparation {
  public:
   Preparation(const Table& table, const PrepareOptions& options)
       : table_(table), target_(read_target(*table.find(options.target), options.task, table.name)) {
-    const Split parts = choose_parts(table, target_, options);
-    if (parts.train.empty() || parts.validation.empty()) {
-      throw DataError(table.name + ": the " + (parts.train.empty() ? "training" : "validation") +
-                      " part is empty; no row of its file has a value of the target");
-    }
-    out_.task = target_.task;
-    out_.classes = target_.classes;
+    const Split parts = choose_parts(table.name, table.file_rows, target_, options);
+    fit_target(target_, parts.train, table.name, options.target, out_);
     out_.n_dropped = table.n_rows - static_cast<int64_t>(target_.rows.size());
     fit_inputs(parts.train, options.target);
-    if (target_.task == TaskKind::kRegression) fit_target(parts.train, options.target);
+    out_.input_shape = {static_cast<int64_t>(out_.input_names.size())};
     out_.train = encode(parts.train);
     out_.validation = encode(parts.validation);
     out_.test = encode(parts.test);
@@ -191,21 +124,8 @@ class Preparation {
     }
   }
 
-  void fit_target(const std::vector<int64_t>& train, const std::string& name) {
-    std::vector<double> values;
-    for (const auto i : train) values.push_back(target_.values[static_cast<size_t>(i)]);
-    const Moments moments = moments_of(values);
-    if (moments.std == 0) {
-      throw DataError(table_.name + ": target '" + name + "' is " + std::to_string(moments.mean) +
-                      " in the whole training part; there is nothing to learn");
-    }
-    out_.target_mean = moments.mean;
-    out_.target_std = moments.std;
-  }
-
   PreparedPart encode(const std::vector<int64_t>& part) const {
     PreparedPart out;
-    out.size = static_cast<int64_t>(part.size());
     const size_t width = out_.input_names.size();
     out.inputs.assign(part.size() * width, 0.0f);
     size_t column = 0;
@@ -215,14 +135,7 @@ class Preparation {
       }
       column += encoder.names.size();
     }
-    for (const auto i : part) {
-      if (target_.task == TaskKind::kClassification) {
-        out.labels.push_back(target_.labels[static_cast<size_t>(i)]);
-      } else {
-        const double value = target_.values[static_cast<size_t>(i)];
-        out.targets.push_back(static_cast<float>((value - out_.target_mean) / out_.target_std));
-      }
-    }
+    encode_targets(target_, part, out_, out);
     return out;
   }
 

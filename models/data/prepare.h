@@ -5,42 +5,22 @@
 #include <string>
 #include <vector>
 
+#include <lockstep/models/dataset.h>
+
 #include "models/data/split.h"
 #include "models/data/table.h"
 
 namespace lockstep::models {
 
-enum class TaskKind { kClassification, kRegression };
-
 /// The part of the data that a file is for.
 enum class FileRole { kSplit, kTrain, kValidation, kTest };
 
 struct PrepareOptions {
-  std::string target;
+  std::string target;              ///< of a table: the column
   std::optional<TaskKind> task;    ///< absent: inferred
   SplitOptions split;
-  std::vector<FileRole> roles;     ///< of each file of the table; empty: all are split
-};
-
-/// One part, ready for training.
-struct PreparedPart {
-  std::vector<float> inputs;    ///< [n, n_inputs] row-major
-  std::vector<int64_t> labels;  ///< classification: [n], class index
-  std::vector<float> targets;   ///< regression: [n], standardised
-  int64_t size = 0;
-};
-
-struct PreparedData {
-  TaskKind task = TaskKind::kClassification;
-  std::vector<std::string> input_names;  ///< one an input column; "colour=red" for a category
-  std::vector<std::string> classes;      ///< classification: names, by index
-  double target_mean = 0;                ///< regression: original = standardised * target_std + target_mean
-  double target_std = 1;
-  PreparedPart train;
-  PreparedPart validation;
-  PreparedPart test;  ///< empty when nothing is set aside for it
-  int64_t n_dropped = 0;  ///< rows without a target
-  int64_t n_inputs() const { return static_cast<int64_t>(input_names.size()); }
+  std::vector<FileRole> roles;     ///< of each file; empty: all are split
+  int64_t n_examples = 0;          ///< of what is split, this many are taken at random; 0: all
 };
 
 /// Turns a table into numbers. Everything that is learnt from data here is learnt from the training part alone.

@@ -93,4 +93,14 @@ Split split_stratified(const std::vector<int64_t>& labels, const std::vector<std
   return ascending(std::move(split));
 }
 
+std::vector<int64_t> sample_rows(int64_t n_rows, int64_t n_taken, uint64_t seed) {
+  std::vector<int64_t> rows(static_cast<size_t>(n_rows));
+  std::iota(rows.begin(), rows.end(), 0);
+  Shuffler shuffler(seed);
+  shuffler.shuffle(rows);
+  rows.resize(static_cast<size_t>(n_taken));
+  std::sort(rows.begin(), rows.end());
+  return rows;
+}
+
 }  // namespace lockstep::models

@@ -29,4 +29,7 @@ Split split_rows(int64_t n_rows, const SplitOptions& options, const std::string&
 Split split_stratified(const std::vector<int64_t>& labels, const std::vector<std::string>& classes,
                        const SplitOptions& options, const std::string& name);
 
+/// `n_taken` of `n_rows` rows at random, ascending; the same on every machine.
+std::vector<int64_t> sample_rows(int64_t n_rows, int64_t n_taken, uint64_t seed);
+
 }  // namespace lockstep::models

@@ -5,7 +5,7 @@
 #include <lockstep/torch/executor.h>
 #include <lockstep/torch/export.h>
 
-#include "models/task_registry.h"
+#include <lockstep/models/task_registry.h>
 
 namespace lockstep::cli {
 

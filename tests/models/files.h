@@ -6,6 +6,7 @@
 #include <fstream>
 #include <functional>
 #include <string>
+#include <vector>
 
 #include <gtest/gtest.h>
 #include <zlib.h>
@@ -48,6 +49,14 @@ class Folder {
  private:
   std::filesystem::path path_;
 };
+
+/// An NPY file, version 1, of float64.
+inline std::string npy(const std::string& shape, const std::vector<double>& values) {
+  std::string header = "{'descr': '<f8', 'fortran_order': False, 'shape': " + shape + ", }\n";
+  std::string out = "\x93NUMPY";
+  out += std::string{'\x01', '\0', static_cast<char>(header.size()), '\0'} + header;
+  return out.append(reinterpret_cast<const char*>(values.data()), values.size() * sizeof(double));
+}
 
 /// Expects `work` to throw an E, with every one of `parts` in its message.
 template <class E>

@@ -1,4 +1,4 @@
-#include "models/mlp.h"
+#include <lockstep/models/mlp.h>
 
 #include <gtest/gtest.h>
 #include <torch/torch.h>

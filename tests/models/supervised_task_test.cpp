@@ -1,4 +1,4 @@
-#include "models/supervised_task.h"
+#include <lockstep/models/supervised_task.h>
 
 #include <cmath>
 
@@ -8,8 +8,8 @@
 
 #include "executor_calls.h"
 #include "models/files.h"
-#include "models/metrics.h"
-#include "models/task_registry.h"
+#include <lockstep/models/metrics.h>
+#include <lockstep/models/task_registry.h>
 
 namespace lockstep::models {
 namespace {

@@ -9,10 +9,9 @@
 #include <torch/nn/pimpl.h>
 #include <torch/types.h>
 
-namespace lockstep::models {
+#include <lockstep/models/activation.h>
 
-/// relu, tanh, gelu, ...: the names `MlpOptions::activation` takes.
-const std::vector<std::string>& activation_names();
+namespace lockstep::models {
 
 struct MlpOptions {
   int64_t n_inputs = 1;
@@ -22,9 +21,8 @@ struct MlpOptions {
   torch::Tensor dropout;            ///< scalar: probability behind each activation; undefined: no dropout
 };
 
-/// A multi-layer perceptron: [n, n_inputs] -> [n, n_outputs], no activation after the last layer. An ordinary LibTorch
-/// module, written for one trial. Throws c10::Error for an activation that is
-/// not known.
+/// A multi-layer perceptron: [n, n_inputs] (or [n, ...], flattened) -> [n, n_outputs], no activation after the last layer. An
+/// ordinary LibTorch module, written for one trial. Throws c10::Error for an activation that is not known.
 class MlpImpl : public torch::nn::Module {
  public:
   explicit MlpImpl(const MlpOptions& options);
@@ -32,7 +30,7 @@ class MlpImpl : public torch::nn::Module {
 
  private:
   std::vector<torch::nn::Linear> layers_;
-  torch::Tensor (*activation_)(const torch::Tensor&);
+  Activation activation_;
   torch::Tensor dropout_;
 };
 TORCH_MODULE(Mlp);
