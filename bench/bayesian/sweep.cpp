@@ -19,10 +19,10 @@
 
 #include <lockstep/bayesian.h>
 #include <lockstep/error.h>
+#include <lockstep/models/task_registry.h>
 #include <lockstep/sampling.h>
 #include <lockstep/torch/executor.h>
 
-#include <lockstep/models/task_registry.h>
 #include "store/optuna_distribution.h"
 #include "timing.h"
 

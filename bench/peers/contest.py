@@ -45,13 +45,14 @@ def parse(description):
 
 def data(args):
     """Training and validation inputs and targets. What is synthetic is of the same sizes and kinds as in C++."""
-    if args.workload == "mlp":
+    if args.workload in ("mlp", "logistic"):
         return digits()
     sizes = WORKLOADS[args.workload]["train"], WORKLOADS[args.workload]["validation"]
     generator = np.random.default_rng(3)
     make = {"lenet": lambda n: noisy(image_templates(1, 28), n, generator),
             "resnet": lambda n: noisy(image_templates(3, 16), n, generator),
             "lstm": lambda n: noisy(sequence_templates(), n, generator),
+            "gru": lambda n: noisy(sequence_templates(), n, generator),
             "transformer": lambda n: sentences(n, generator)}[args.workload]
     return *make(sizes[0]), *make(sizes[1])
 

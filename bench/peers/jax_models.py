@@ -1,4 +1,4 @@
-"""The workloads' models in jax alone; in C++: bench/training/workloads.cpp.
+"""The workloads' models in jax alone; in C++: models/, with the sizes of bench/training/workloads.cpp.
 
 A model is a pair of functions: init(key) gives parameters and state (batch norm's running statistics; none otherwise),
 apply(parameters, state, inputs, training) gives outputs and the new state. Images have their channels last.
@@ -10,7 +10,7 @@ from jax import lax
 
 from contest import CLASSES, CONTEXT, FEATURES, TOKENS
 
-HIDDEN = 64  # of the LSTM
+HIDDEN = 64  # of LSTM and GRU
 WIDTH, HEADS, FEED_FORWARD, LAYERS = 128, 4, 256, 2  # of the transformer
 
 
@@ -65,6 +65,16 @@ def mlp(width):
         for layer in layers[:-1]:
             x = jax.nn.relu(linear(layer, x))
         return linear(layers[-1], x), state
+
+    return init, apply
+
+
+def logistic():
+    def init(key):
+        return init_linear(key, 64, CLASSES), {}
+
+    def apply(p, state, x, training):
+        return linear(p, x), state
 
     return init, apply
 
@@ -162,6 +172,28 @@ def lstm():
     return init, apply
 
 
+def gru():
+    def init(key):
+        a, b, c, d, e = jax.random.split(key, 5)
+        return {"of_input": uniform(a, (FEATURES, 3 * HIDDEN), HIDDEN), "b": uniform(c, (3 * HIDDEN,), HIDDEN),
+                "of_state": {"w": uniform(b, (HIDDEN, 3 * HIDDEN), HIDDEN), "b": uniform(d, (3 * HIDDEN,), HIDDEN)},
+                "last": init_linear(e, HIDDEN, CLASSES)}, {}
+
+    def apply(p, state, x, training):
+        gates_of_input = (x @ p["of_input"] + p["b"]).transpose(1, 0, 2)  # all steps at once
+
+        def step(h, of_input):
+            reset, update, new = jnp.split(of_input, 3, axis=-1)
+            of_reset, of_update, of_new = jnp.split(linear(p["of_state"], h), 3, axis=-1)
+            z = jax.nn.sigmoid(update + of_update)
+            return z * h + (1 - z) * jnp.tanh(new + jax.nn.sigmoid(reset + of_reset) * of_new), None
+
+        h, _ = lax.scan(step, jnp.zeros((len(x), HIDDEN)), gates_of_input)
+        return linear(p["last"], h), state
+
+    return init, apply
+
+
 def layer_norm(p, x):
     mean = x.mean(-1, keepdims=True)
     return (x - mean) * lax.rsqrt(x.var(-1, keepdims=True) + 1e-5) * p["scale"] + p["shift"]
@@ -205,4 +237,4 @@ def model(args):
     if args.workload in ("lenet", "resnet"):
         conv = conv_by_lax if args.convolution == "lax" else conv_by_columns
         return {"lenet": lenet, "resnet": resnet}[args.workload](conv)
-    return {"lstm": lstm, "transformer": transformer}[args.workload]()
+    return {"logistic": logistic, "lstm": lstm, "gru": gru, "transformer": transformer}[args.workload]()

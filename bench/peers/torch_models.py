@@ -1,4 +1,4 @@
-"""The workloads' models as PyTorch modules; in C++: bench/training/workloads.cpp."""
+"""The workloads' models as PyTorch modules; in C++: models/, with the sizes of bench/training/workloads.cpp."""
 
 import torch
 from torch import nn
@@ -9,6 +9,10 @@ from contest import CLASSES, CONTEXT, FEATURES, TOKENS
 def mlp(width):
     return nn.Sequential(nn.Linear(64, width), nn.ReLU(), nn.Linear(width, width), nn.ReLU(),
                          nn.Linear(width, CLASSES))
+
+
+def logistic():
+    return nn.Linear(64, CLASSES)
 
 
 def lenet():
@@ -85,6 +89,52 @@ class WrittenLstm(nn.Module):
         return self.last(h)
 
 
+class Gru(nn.Module):
+    def __init__(self):
+        super().__init__()
+        self.gru = nn.GRU(FEATURES, 64, batch_first=True)
+        self.last = nn.Linear(64, CLASSES)
+
+    def forward(self, x):
+        return self.last(self.gru(x)[0][:, -1])
+
+
+class LoopedGru(nn.Module):
+    """The same as a loop over nn.GRUCell, for where nn.GRU cannot be vmapped."""
+
+    def __init__(self):
+        super().__init__()
+        self.cell = nn.GRUCell(FEATURES, 64)
+        self.last = nn.Linear(64, CLASSES)
+
+    def forward(self, x):
+        h = None
+        for step in x.unbind(1):
+            h = self.cell(step, h)
+        return self.last(h)
+
+
+class WrittenGru(nn.Module):
+    """The same written out, for where nn.GRUCell cannot be vmapped either. The inputs' product is taken at once."""
+
+    def __init__(self):
+        super().__init__()
+        self.of_input = nn.Linear(FEATURES, 3 * 64)
+        self.of_state = nn.Linear(64, 3 * 64)
+        self.last = nn.Linear(64, CLASSES)
+        for layer in (self.of_input, self.of_state):
+            for parameter in layer.parameters():
+                nn.init.uniform_(parameter, -(64**-0.5), 64**-0.5)
+
+    def forward(self, x):
+        h = x.new_zeros(len(x), 64)
+        for of_input in self.of_input(x).unbind(1):
+            (reset, update, new), (of_reset, of_update, of_new) = of_input.chunk(3, 1), self.of_state(h).chunk(3, 1)
+            z = (update + of_update).sigmoid()
+            h = z * h + (1 - z) * (new + (reset + of_reset).sigmoid() * of_new).tanh()
+        return self.last(h)
+
+
 class Transformer(nn.Module):
     def __init__(self):
         super().__init__()
@@ -147,8 +197,10 @@ def variants(args):
     does not take it, or takes it slowly."""
     return {
         "mlp": {"nn": lambda: mlp(args.width)},
+        "logistic": {"nn": logistic},
         "lenet": {"nn": lenet},
         "resnet": {"nn": resnet},
         "lstm": {"nn.LSTM": Lstm, "nn.LSTMCell": LoopedLstm, "written out": WrittenLstm},
+        "gru": {"nn.GRU": Gru, "nn.GRUCell": LoopedGru, "written out": WrittenGru},
         "transformer": {"nn.TransformerEncoder": Transformer, "written out": WrittenTransformer},
     }[args.workload]

@@ -3,9 +3,9 @@
 #include <functional>
 #include <string>
 
+#include <lockstep/models/model.h>
 #include <lockstep/torch/task.h>
 
-#include <lockstep/models/supervised_task.h>
 #include "training/stopwatch.h"
 
 namespace lockstep::bench {

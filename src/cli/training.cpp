@@ -1,11 +1,10 @@
 #include "cli/training.h"
 
 #include <lockstep/error.h>
+#include <lockstep/models/task_registry.h>
 #include <lockstep/torch/device.h>
 #include <lockstep/torch/executor.h>
 #include <lockstep/torch/export.h>
-
-#include <lockstep/models/task_registry.h>
 
 namespace lockstep::cli {
 

@@ -3,13 +3,13 @@
 #include <cmath>
 
 #include <lockstep/backend.h>
+#include <lockstep/models/metrics.h>
+#include <lockstep/models/task_registry.h>
 #include <lockstep/torch/executor.h>
 #include <torch/torch.h>
 
 #include "executor_calls.h"
 #include "models/files.h"
-#include <lockstep/models/metrics.h>
-#include <lockstep/models/task_registry.h>
 
 namespace lockstep::models {
 namespace {
