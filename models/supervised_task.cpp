@@ -12,11 +12,11 @@ namespace {
 
 namespace F = torch::nn::functional;
 
-/// A tensor that owns the values.
+/// Copied, for LibTorch's own memory is aligned: a product's last bits can depend on that. The values' memory is freed.
 template <class T>
 torch::Tensor tensor_of(std::vector<T>& values, torch::IntArrayRef shape) {
-  auto* const owned = new std::vector<T>(std::move(values));
-  return torch::from_blob(owned->data(), shape, [owned](void*) { delete owned; }, c10::CppTypeToScalarType<T>::value);
+  const std::vector<T> taken = std::move(values);
+  return torch::from_blob(const_cast<T*>(taken.data()), shape, c10::CppTypeToScalarType<T>::value).clone();
 }
 
 DataPart to_tensors(PreparedPart& part, TaskKind task, const std::vector<int64_t>& input_shape) {

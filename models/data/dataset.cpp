@@ -178,4 +178,10 @@ LoadedData load_data(const SweepSpec& spec) {
   return loaded;
 }
 
+LoadedData load_dataset(const Value& dataset) {
+  SweepSpec spec;
+  spec.trial["dataset"].value = dataset;
+  return load_data(spec);
+}
+
 }  // namespace lockstep::models

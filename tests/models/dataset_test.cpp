@@ -267,6 +267,15 @@ TEST(LoadData, ReadsTexts) {
   EXPECT_EQ(begin, "In the beginning God created the heaven and the earth.\nA");
 }
 
+TEST(LoadData, LoadsForProgramsWithoutASweepFile) {
+  const Folder folder;
+  folder.write("a.csv", rows(50));
+  EXPECT_EQ(load_dataset(Value("digits")).data.train.size, load_data(folder.spec("  dataset: digits\n")).data.train.size);
+  const Value::Map csv{{"csv", Value(folder.path("a.csv"))}, {"target", Value("y")}};
+  EXPECT_EQ(load_dataset(Value(csv)).data.validation.size, 10);
+  expect_error<InputError>([] { load_dataset(Value("digit")); }, {"trial.dataset", "did you mean 'digits'"});
+}
+
 TEST(LoadData, CountsDroppedRows) {
   const Folder folder;
   folder.write("a.csv", rows(50) + "1,red,\n2,blue,NA\n");

@@ -142,6 +142,7 @@ class RegisteredModels : public ::testing::TestWithParam<Case> {
     options.seed = kSeed;
     options.tile_size = tile_size;
     options.n_threads = n_threads;
+    options.refuse_host_waits = true;  // what would stop a GPU at every step throws
     return make_torch_executor(*task_, configurations_, spec_.trial, spec_.objective, options);
   }
 
@@ -161,6 +162,10 @@ std::vector<std::vector<double>> train(Executor& executor, const std::vector<int
 
 TEST_P(RegisteredModels, AreTheSameInAnyCompany) {
   const auto all_in_tiles = executor(4, 2);
+  for (const auto& note : all_in_tiles->notes()) {
+    EXPECT_EQ(note.find("one after another"), std::string::npos) << note;
+    EXPECT_EQ(note.find("no batching rule"), std::string::npos) << note;
+  }
   const auto together = train(*all_in_tiles, {0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 4);
   for (const auto& trials : {std::vector<int64_t>{9, 4, 2}, std::vector<int64_t>{7}}) {
     const auto few_in_tiles = executor(3, 1);

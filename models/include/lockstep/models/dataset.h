@@ -5,6 +5,7 @@
 #include <vector>
 
 #include <lockstep/sweep_spec.h>
+#include <lockstep/value.h>
 
 namespace lockstep::models {
 
@@ -67,5 +68,9 @@ const std::vector<std::string>& data_setting_names();
 /// training part. docs/sweep-file.md says what else each format takes. Files may be gzipped; relative paths start at
 /// the sweep file's folder. Throws InputError for a setting, DataError for a file.
 LoadedData load_data(const SweepSpec& spec);
+
+/// The same for a program that has no sweep file: `Value("digits")`, or a map with the entries above; relative paths start
+/// at the working directory. `to_tensors` (supervised_task.h) makes a DataSet of it.
+LoadedData load_dataset(const Value& dataset);
 
 }  // namespace lockstep::models

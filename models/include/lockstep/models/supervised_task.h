@@ -11,7 +11,7 @@
 namespace lockstep::models {
 
 /// The parts as tensors: inputs [n, input_shape...] float32, or int64 with language; targets [n] int64 (classes) or
-/// float32, or [n, context] int64. They take over the memory of `data`.
+/// float32, or [n, context] int64.
 DataSet to_tensors(LoadedData data);
 
 /// Classification, regression, or language modelling on a data set, with any registered model.
