@@ -28,7 +28,7 @@ class Descent : public lockstep::Executor {
     for (const int64_t trial : trials) running_.erase(trial);
   }
   void keep(int64_t trial) override { kept_ = running_.at(trial).x; }
-  std::optional<double> test_kept() override { return std::nullopt; }
+  std::optional<double> test_kept(int64_t) override { return std::nullopt; }
   double kept() const { return kept_; }
 
  private:
