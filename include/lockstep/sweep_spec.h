@@ -20,8 +20,8 @@ enum class Goal : int32_t { kMaximize, kMinimize };
 
 struct Objective {
   Goal goal = Goal::kMaximize;
-  std::string primary_metric;
-  SourceLocation where;
+  std::string primary_metric = {};
+  SourceLocation where = {};
 };
 
 enum class SamplingAlgorithm {

@@ -87,6 +87,10 @@ std::string program_finish_reason(int64_t n_reports) {
   return "finished: its program ended after " + std::to_string(n_reports) + (n_reports == 1 ? " report" : " reports");
 }
 
+std::string told_finish_reason(int64_t n_reports) {
+  return "finished: after " + std::to_string(n_reports) + (n_reports == 1 ? " report" : " reports");
+}
+
 std::string abort_reason(AbortCause cause, int64_t interval) {
   const char* what = cause == AbortCause::kTimeout     ? "the sweep reached limits.timeout"
                      : cause == AbortCause::kInterrupt ? "the sweep was interrupted"

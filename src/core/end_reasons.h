@@ -26,6 +26,8 @@ std::string divergence_reason(int64_t interval, double metric);
 std::string finish_reason(int64_t n_intervals);
 /// "finished: its program ended after 10 reports".
 std::string program_finish_reason(int64_t n_reports);
+/// "finished: after 10 reports", where whoever asked for the trial says so.
+std::string told_finish_reason(int64_t n_reports);
 
 /// What ended a trial that was to go on.
 enum class AbortCause { kTimeout, kInterrupt, kTrialTimeout };

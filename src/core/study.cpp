@@ -242,7 +242,7 @@ std::vector<bool> Study::report(const std::vector<TrialReport>& reports) {
 
 void Study::finish(int64_t trial) {
   const std::lock_guard lock(state_->mutex);
-  state_->close(trial, TrialState::kFinished, program_finish_reason(state_->find(trial).n_reports));
+  state_->close(trial, TrialState::kFinished, told_finish_reason(state_->find(trial).n_reports));
 }
 
 void Study::tell(int64_t trial, double metric) {

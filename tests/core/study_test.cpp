@@ -138,7 +138,7 @@ TEST(Study, IsASweepInALoopOfTheCallers) {
   EXPECT_EQ(result.progress.trial_intervals, n_reports);
   EXPECT_EQ(result.progress.n_stopped, n_stopped);
   EXPECT_EQ(study.end().best.trial, best->trial.id());
-  EXPECT_EQ(observer.ends.at(best->trial.id()).reason, "finished: its program ended after 4 reports");
+  EXPECT_EQ(observer.ends.at(best->trial.id()).reason, "finished: after 4 reports");
   EXPECT_EQ(observer.calls.substr(observer.calls.size() - 4), "end ");
 }
 
@@ -217,9 +217,9 @@ TEST(Study, SaysWhatIsWrongWithATrial) {
   study.finish(1);
   study.finish(0);
   EXPECT_EQ(message_of<InputError>([&] { study.finish(0); }),
-            "trial 0: was ended before (finished: its program ended after 1 report); finish or fail a trial once");
+            "trial 0: was ended before (finished: after 1 report); finish or fail a trial once");
   EXPECT_EQ(message_of<InputError>([&] { study.tell(0, 1); }),
-            "trial 0: has ended (finished: its program ended after 1 report), and reports once more; leave it alone once "
+            "trial 0: has ended (finished: after 1 report), and reports once more; leave it alone once "
             "report() has returned true, or it was finished");
   EXPECT_EQ(message_of<InputError>([&] { study.report({{2, 1}, {2, 2}}); }),
             "trial 2: reports twice at once; report one interval of it after another");
