@@ -11,6 +11,8 @@
 
 #include <lockstep/error.h>
 #include <lockstep/sampling.h>
+#include <lockstep/study.h>
+#include <lockstep/warm_start.h>
 
 #include "bayesian/gains.h"
 
@@ -268,6 +270,34 @@ TEST(WarmStart, MayProposeTheBestOfTheEarlierSweepAgainOnce) {
     }
   }
   EXPECT_EQ(asked.count({3, 6}), 1u);
+}
+
+TEST(BayesianStudy, ComesNearTheBestInALoopOfTheCallersAndBeginsThereTheNextTime) {
+  SweepSpec spec = rising_spec(PolicyKind::kMedianStopping);
+  spec.limits.max_total_trials = 48;
+  SweepHistory history;
+  double best = 0;
+  {
+    Study study(spec, {.proposer = make_proposer(spec, 7), .observers = {&history}});
+    // Four at a time, which is what a vectorised simulator would ask for.
+    for (std::vector<Trial> batch = study.ask(4); !batch.empty(); batch = study.ask(4)) {
+      for (const Trial& trial : batch) {
+        const double level = RisingExecutor::level({trial.number("x"), trial.number("y")});
+        for (int step = 1; step <= kIntervals; ++step) {
+          if (study.report(trial.id(), level - std::ldexp(1.0, -step))) break;
+        }
+        study.finish(trial.id());
+      }
+    }
+    best = study.best()->metric;
+    EXPECT_GT(best, 0.93);
+    EXPECT_GT(study.progress().n_stopped + study.progress().n_diverged, 5);
+  }
+  const WarmStart known = history.warm_start(spec);
+  Study next(spec, {.proposer = make_proposer(spec, 8, known.trials), .earlier = known.trials});
+  double first = 0;
+  for (const Trial& trial : next.ask(4)) first = std::max(first, RisingExecutor::level({trial.number("x"), trial.number("y")}));
+  EXPECT_GT(first, 0.9);
 }
 
 TEST(Gains, AddUpTheMiddleHalfOfWhatEachAgeGained) {

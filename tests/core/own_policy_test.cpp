@@ -12,6 +12,7 @@
 
 #include "core/fake_executor.h"
 #include "core/message.h"
+#include "core/program_executor.h"
 
 namespace lockstep {
 namespace {
@@ -257,6 +258,35 @@ TEST(OwnPolicy, TakesTheSameDecisionsAgainInAResume) {
     EXPECT_EQ(again.ends[trial].interval, end.interval);
     EXPECT_EQ(again.ends[trial].reason, end.reason);
   }
+}
+
+TEST(OwnPolicy, SeesWhatHadHappenedBeforeAResumeOfTrialsThatReportWhenTheyPlease) {
+  struct Watcher : HostPolicy {
+    std::optional<std::string> stop(const TrialCurve& trial, const TrialHistory& all) override {
+      if (trial.trial != 2) return std::nullopt;
+      EXPECT_EQ(trial.reports, (std::vector<double>{1, 2}));
+      EXPECT_EQ(all.trials().size(), 4u);
+      EXPECT_EQ(all.trials()[0].reports, (std::vector<double>{9, 8, 7}));
+      EXPECT_EQ(all.trials()[0].state, TrialState::kFinished);
+      EXPECT_EQ(all.trials()[1].state, TrialState::kFailed);
+      EXPECT_EQ(all.trials()[3].state, TrialState::kRunning);
+      return "seen";
+    }
+  };
+  SweepPast past;
+  past.n_slots = 2;
+  past.trials.push_back({0, {0.5}, {9, 8, 7}, TrialEnd{0, 3, TrialState::kFinished, 7, 0, "finished"}});
+  past.trials.push_back({1, {0.5}, {}, TrialEnd{1, 0, TrialState::kFailed, kNan, 0, "failed"}});
+  past.trials.push_back({2, {0.5}, {1}, {}});
+  ProgramExecutor executor({{9}, {9}, {1, 2, 3}, {4, 4}});
+  executor.reported_before[2] = 1;
+  RecordingObserver observer;
+  SweepObserver* const observers[] = {&observer};
+  const Configurations configurations(SearchSpace().add("x", uniform(0, 1)), 0, 4, std::vector<double>(4));
+  run_sweep(with_own(loop_spec(), std::make_shared<Watcher>()), configurations, executor, host_backend(), Context(), observers,
+            nullptr, &past);
+  EXPECT_EQ(observer.ends[2].reason, "own policy at interval 2: seen");
+  EXPECT_EQ(observer.ends[3].state, TrialState::kFinished);
 }
 
 TEST(OwnPolicy, IsRefusedWhereThereIsNoneOrAnotherIsNamed) {
