@@ -5,6 +5,7 @@
 #include <optional>
 #include <span>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include <lockstep/configurations.h>
@@ -63,7 +64,7 @@ class TrialHistory {
   TrialHistory(Goal goal, const Configurations& configurations) : goal_(goal), configurations_(&configurations) {}
 
   Goal goal() const { return goal_; }
-  /// Whether the metric `a` is better than `b`; what is not finite is better than nothing, and worse than all else.
+  /// Whether the metric `a` is better than `b`. One that is not finite never is, and any that is finite is better than it.
   bool is_better(double a, double b) const;
   /// The best report of a trial over its intervals 1..n that is finite; NaN: there is none.
   double best(const TrialCurve& trial, int64_t n) const;
@@ -71,7 +72,7 @@ class TrialHistory {
 
   /// Every trial that has started, by ascending id: those of earlier sweeps first.
   const std::vector<TrialCurve>& trials() const { return trials_; }
-  /// What `at(n)` would be of all trials that have reached interval n: their metrics there, by ascending id.
+  /// The metrics at an interval of all trials that have reached it, by ascending id.
   std::vector<double> at(int64_t interval) const;
   /// The configuration of a trial of this sweep; an empty one for those of earlier ones.
   Configuration configuration(int64_t trial) const;

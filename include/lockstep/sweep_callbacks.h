@@ -2,6 +2,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <utility>
 
 #include <lockstep/search_space.h>
 #include <lockstep/sweep.h>
