@@ -185,6 +185,17 @@ TEST_P(RegisteredModels, AreTheSameInAnyCompany) {
   }
 }
 
+TEST_P(RegisteredModels, ReadWhatIsDocumented) {
+  const std::string folder = std::string(LOCKSTEP_SOURCE_DIR) + "/docs/";
+  const std::string pages = read_bytes(folder + "models.md") + read_bytes(folder + "sweep-file.md");
+  const std::vector<int64_t> one{0};
+  const TrialConfig config(configurations_, spec_.trial, one, torch::kCPU);
+  task_->build(config);
+  for (const std::string& name : config.names_read()) {
+    EXPECT_NE(pages.find("`" + name + "`"), std::string::npos) << name << " is in neither docs/models.md nor docs/sweep-file.md";
+  }
+}
+
 class RegisteredModelsAlone : public RegisteredModels {};
 
 TEST_P(RegisteredModelsAlone, TwentyStepsAreThePlainModules) {
