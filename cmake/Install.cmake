@@ -33,6 +33,7 @@ endfunction()
 
 lockstep_install_library(lockstep_core EXPORT lockstepCoreTargets NAME core)
 lockstep_install_library(lockstep_cuda_host EXPORT lockstepCoreTargets NAME cuda)
+lockstep_install_library(lockstep_store EXPORT lockstepStoreTargets NAME store)
 lockstep_install_library(lockstep_torch EXPORT lockstepTorchTargets NAME torch)
 lockstep_install_library(lockstep_bayesian EXPORT lockstepTorchTargets NAME bayesian)
 lockstep_install_library(lockstep_models EXPORT lockstepTorchTargets NAME models)
@@ -40,7 +41,7 @@ lockstep_install_library(lockstep_models EXPORT lockstepTorchTargets NAME models
 target_link_options(lockstep_cuda_host INTERFACE
   "$<INSTALL_INTERFACE:LINKER:-rpath,$<INSTALL_PREFIX>/${CMAKE_INSTALL_LIBDIR}>")
 
-foreach(export lockstepCoreTargets lockstepTorchTargets)
+foreach(export lockstepCoreTargets lockstepStoreTargets lockstepTorchTargets)
   install(EXPORT ${export} NAMESPACE lockstep:: DESTINATION ${package_dir})
 endforeach()
 configure_package_config_file(${CMAKE_CURRENT_LIST_DIR}/lockstepConfig.cmake.in ${CMAKE_BINARY_DIR}/lockstepConfig.cmake

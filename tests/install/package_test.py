@@ -55,12 +55,12 @@ class Package(unittest.TestCase):
 
     def test_has_all_components_without_any_named(self):
         self.accepted("find_package(lockstep 0.1 REQUIRED)\n"
-                      "foreach(name core cuda torch models)\n"
+                      "foreach(name core cuda store torch models)\n"
                       "  if(NOT TARGET lockstep::${name})\n    message(FATAL_ERROR ${name})\n  endif()\nendforeach()\n")
 
     def test_refuses_an_unknown_component_and_says_which_there_are(self):
         output = self.refused("find_package(lockstep REQUIRED COMPONENTS core cnn)")
-        self.assertIn("Lockstep has no component 'cnn'; it has core, cuda, torch, models.", output)
+        self.assertIn("Lockstep has no component 'cnn'; it has core, cuda, store, torch, models.", output)
 
     def test_goes_without_an_unknown_component_that_is_optional(self):
         output = self.accepted("find_package(lockstep REQUIRED COMPONENTS core OPTIONAL_COMPONENTS cnn)\nmessage(STATUS cnn=${lockstep_cnn_FOUND})")
