@@ -2,6 +2,7 @@
 #include "cuda/early_stopping/asha.cu"
 #include "cuda/early_stopping/bandit.cu"
 #include "cuda/early_stopping/median_stopping.cu"
+#include "cuda/early_stopping/own_policy.cu"
 #include "cuda/early_stopping/population_based_training.cu"
 #include "cuda/early_stopping/successive_halving.cu"
 #include "cuda/early_stopping/truncation_selection.cu"
