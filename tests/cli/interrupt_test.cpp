@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <cstdlib>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -45,6 +46,17 @@ class CliInterrupt : public CliTest {
     }
   }
 
+  /// For the journal's thread to have committed the first interval.
+  void wait_for_trials(size_t n) {
+    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(60);
+    // Not `run`, whose output goes to the same files as the sweep's.
+    const std::string list = "cd " + dir_.string() + " && " LOCKSTEP_PROGRAM " trials out --format json > listed.json 2> /dev/null";
+    while (std::chrono::steady_clock::now() < deadline) {
+      if (std::system(list.c_str()) == 0 && nlohmann::json::parse(read("listed.json")).size() == n) return;
+    }
+    ADD_FAILURE() << "the journal has no trials";
+  }
+
   static int wait_for(pid_t pid) {
     int status = 0;
     waitpid(pid, &status, 0);
@@ -69,6 +81,7 @@ TEST_F(CliInterrupt, FirstSignalWritesAndReports) {
 
 TEST_F(CliInterrupt, SecondSignalEndsAtOnce) {
   const pid_t pid = start_long_sweep(/*long_intervals=*/true);
+  wait_for_trials(12);
   kill(pid, SIGINT);
   wait_for_message(pid, "finishing the interval");
   kill(pid, SIGINT);
@@ -94,7 +107,7 @@ TEST_F(CliInterrupt, AFileNamedStopEndsItAsCtrlCDoes) {
 
 TEST_F(CliInterrupt, KilledSweepCanBeRead) {
   const pid_t pid = start_long_sweep();
-  std::this_thread::sleep_for(std::chrono::milliseconds(200));  // for the journal's thread to commit something
+  wait_for_trials(12);
   kill(pid, SIGKILL);
   EXPECT_EQ(wait_for(pid), -SIGKILL);
   const Ran ran = run("trials out --format json");
