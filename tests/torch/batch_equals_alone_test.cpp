@@ -7,7 +7,7 @@
 #include "torch/tile.h"
 
 namespace lockstep {
-namespace {
+namespace batch_equals_alone_test {
 
 using namespace lockstep::testing;
 
@@ -128,5 +128,5 @@ TEST_P(BatchEqualsAlone, AfterTwentySteps) {
 INSTANTIATE_TEST_SUITE_P(Optimizers, BatchEqualsAlone, ::testing::ValuesIn(cases()),
                          [](const auto& info) { return std::string(info.param.name); });
 
-}  // namespace
+}  // namespace batch_equals_alone_test
 }  // namespace lockstep

@@ -6,7 +6,7 @@
 #include <torch/torch.h>
 
 namespace lockstep {
-namespace {
+namespace batch_norm_test {
 
 using torch::Tensor;
 
@@ -212,5 +212,5 @@ TEST(BatchNormCalls, RefusesStatisticsThatAllTrialsWouldWriteTo) {
   EXPECT_THROW(torch::batch_norm(image, {}, {}, mean, var, true, kMomentum, kEps, false), c10::Error);
 }
 
-}  // namespace
+}  // namespace batch_norm_test
 }  // namespace lockstep

@@ -8,7 +8,7 @@
 #include "torch/equals_loop.h"
 
 namespace lockstep {
-namespace {
+namespace bmm_test {
 
 using namespace lockstep::testing;
 
@@ -156,5 +156,5 @@ TEST(BmmCalls, RefusesMatricesThatHaveNoProduct) {
   EXPECT_THROW(torch::bmm(a, a), c10::Error);
 }
 
-}  // namespace
+}  // namespace bmm_test
 }  // namespace lockstep

@@ -10,7 +10,7 @@
 #include "torch/tile.h"
 
 namespace lockstep {
-namespace {
+namespace compaction_test {
 
 using namespace lockstep::testing;
 
@@ -187,5 +187,5 @@ TEST(BatchNormCounter, MovesWithItsTrial) {
 INSTANTIATE_TEST_SUITE_P(Optimizers, Compaction, ::testing::Values("sgd", "adam", "adamw"),
                          [](const auto& info) { return std::string(info.param); });
 
-}  // namespace
+}  // namespace compaction_test
 }  // namespace lockstep

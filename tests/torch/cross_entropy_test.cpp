@@ -7,7 +7,7 @@
 #include <torch/torch.h>
 
 namespace lockstep {
-namespace {
+namespace cross_entropy_test {
 
 namespace F = torch::nn::functional;
 
@@ -148,5 +148,5 @@ TEST(CrossEntropyRule, RunsWithoutTheLoopOverTrials) {
   EXPECT_EQ(counter.n, 0);
 }
 
-}  // namespace
+}  // namespace cross_entropy_test
 }  // namespace lockstep

@@ -8,7 +8,7 @@
 #include "torch/small_task.h"
 
 namespace lockstep {
-namespace {
+namespace data_order_test {
 
 using namespace lockstep::testing;
 
@@ -74,5 +74,5 @@ TEST(DataOrder, OfATrialsOwnDoesNotHangOnItsCompany) {
   EXPECT_EQ(places(true, {2, 5, 6}, 2)[5], together[5]);
 }
 
-}  // namespace
+}  // namespace data_order_test
 }  // namespace lockstep

@@ -14,7 +14,7 @@
 #include "torch/small_task.h"
 
 namespace lockstep {
-namespace {
+namespace device_graph_test {
 
 using namespace lockstep::testing;
 using torch::Tensor;
@@ -172,5 +172,5 @@ TEST_F(RecordedPlaces, CloseUpWhereManyLeave) {
   train();
 }
 
-}  // namespace
+}  // namespace device_graph_test
 }  // namespace lockstep

@@ -10,7 +10,7 @@
 #include "torch/tile.h"
 
 namespace lockstep {
-namespace {
+namespace divergence_test {
 
 using namespace lockstep::testing;
 
@@ -90,5 +90,5 @@ TEST(Divergence, EndsATrialAtItsFirstInterval) {
   EXPECT_TRUE(n_diverged > 0 && n_diverged < 12);
 }
 
-}  // namespace
+}  // namespace divergence_test
 }  // namespace lockstep

@@ -16,7 +16,7 @@
 #include "torch/small_task.h"
 
 namespace lockstep {
-namespace {
+namespace embedding_test {
 
 using namespace lockstep::testing;
 using ::testing::ElementsAre;
@@ -445,5 +445,5 @@ TEST(OwnSampler, ChoosesTheConfigurations) {
   for (int64_t trial = 0; trial < 6; ++trial) EXPECT_EQ(sweep.configurations.draw(trial, 0), std::ldexp(0.4, -static_cast<int>(trial)));
 }
 
-}  // namespace
+}  // namespace embedding_test
 }  // namespace lockstep

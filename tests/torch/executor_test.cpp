@@ -12,7 +12,7 @@
 #include "torch/small_task.h"
 
 namespace lockstep {
-namespace {
+namespace executor_test {
 
 using namespace lockstep::testing;
 
@@ -282,5 +282,5 @@ TEST(TorchExecutor, NamesTheFaultOfABrokenTask) {
   EXPECT_NE(message("constant loss").find("does not depend on the trial"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace executor_test
 }  // namespace lockstep

@@ -12,7 +12,7 @@
 #include "torch/tile.h"
 
 namespace lockstep {
-namespace {
+namespace faithful_models_test {
 
 using namespace lockstep::testing;
 
@@ -203,5 +203,5 @@ INSTANTIATE_TEST_SUITE_P(Kinds, FaithfulModelsAlone, ::testing::ValuesIn(plain_m
 INSTANTIATE_TEST_SUITE_P(Kinds, FaithfulModels, ::testing::ValuesIn(models()),
                          [](const auto& info) { return info.param.name; });
 
-}  // namespace
+}  // namespace faithful_models_test
 }  // namespace lockstep

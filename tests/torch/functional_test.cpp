@@ -7,7 +7,7 @@
 #include <torch/torch.h>
 
 namespace lockstep {
-namespace {
+namespace functional_test {
 
 using torch::Tensor;
 namespace F = torch::nn::functional;
@@ -137,5 +137,5 @@ TEST(Dropout, LeavesInputsAloneWhereItDoesNotTrain) {
   EXPECT_TRUE(torch::equal(dropout(x, torch::tensor(0.0, torch::kDouble), true), x));
 }
 
-}  // namespace
+}  // namespace functional_test
 }  // namespace lockstep

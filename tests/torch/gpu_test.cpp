@@ -13,7 +13,7 @@
 #include "torch/faithful_models.h"
 
 namespace lockstep {
-namespace {
+namespace gpu_test {
 
 using namespace lockstep::testing;
 
@@ -161,5 +161,5 @@ TEST_P(OnGpu, ExploitsTakeOverWeights) {
 
 INSTANTIATE_TEST_SUITE_P(Kinds, OnGpu, ::testing::ValuesIn(models()), [](const auto& info) { return info.param.name; });
 
-}  // namespace
+}  // namespace gpu_test
 }  // namespace lockstep

@@ -14,7 +14,7 @@
 #include "torch/row_kernels.h"
 
 namespace lockstep {
-namespace {
+namespace host_wait_guard_test {
 
 using torch::Tensor;
 
@@ -166,5 +166,5 @@ TEST(HostWaitGuard, SaysTheCure) {
   EXPECT_NE(refusal([] { numbers().to(torch::kMeta); }).find("register_buffer"), std::string::npos);
 }
 
-}  // namespace
+}  // namespace host_wait_guard_test
 }  // namespace lockstep

@@ -19,7 +19,7 @@
 #include "torch/tile.h"
 
 namespace lockstep {
-namespace {
+namespace interval_waits_test {
 
 using namespace lockstep::testing;
 
@@ -238,5 +238,5 @@ TEST(ReadMetrics, FinishIsCalledOnTheHostForMeansThatAreNumbers) {
   EXPECT_EQ(read[2], 5.5);
 }
 
-}  // namespace
+}  // namespace interval_waits_test
 }  // namespace lockstep

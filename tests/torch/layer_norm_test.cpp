@@ -6,7 +6,7 @@
 #include <torch/torch.h>
 
 namespace lockstep {
-namespace {
+namespace layer_norm_test {
 
 using torch::Tensor;
 
@@ -156,5 +156,5 @@ TEST(LayerNormCalls, SaysThatItsGraphIsGone) {
   EXPECT_THROW(out.square().sum().backward(), c10::Error);
 }
 
-}  // namespace
+}  // namespace layer_norm_test
 }  // namespace lockstep

@@ -24,7 +24,7 @@
 #include "torch/slow_ops.h"
 
 namespace lockstep {
-namespace {
+namespace layers_test {
 
 using namespace lockstep::testing;
 using torch::Tensor;
@@ -390,5 +390,5 @@ TEST(LayersDocument, HasARowForEachLayer) {
       << "write docs/layers.md anew: LOCKSTEP_WRITE_DOCS=1 build/bin/torch_tests --gtest_filter='LayersDocument.*'";
 }
 
-}  // namespace
+}  // namespace layers_test
 }  // namespace lockstep

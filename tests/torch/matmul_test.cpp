@@ -10,7 +10,7 @@
 #include "torch/transpose.h"
 
 namespace lockstep {
-namespace {
+namespace matmul_test {
 
 using torch::Tensor;
 
@@ -165,5 +165,5 @@ TEST(Transpose, EqualsPlainLoopAtEverySize) {
   }
 }
 
-}  // namespace
+}  // namespace matmul_test
 }  // namespace lockstep

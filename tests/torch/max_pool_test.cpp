@@ -8,7 +8,7 @@
 #include <torch/torch.h>
 
 namespace lockstep {
-namespace {
+namespace max_pool_test {
 
 namespace F = torch::nn::functional;
 using torch::Tensor;
@@ -83,5 +83,5 @@ TEST(MaxPoolCalls, TakesOtherTypesAndFormats) {
   EXPECT_TRUE(torch::equal(physical(torch::max_pool2d(scope.batched(last), 2))[1], torch::max_pool2d(last[1], 2)));
 }
 
-}  // namespace
+}  // namespace max_pool_test
 }  // namespace lockstep

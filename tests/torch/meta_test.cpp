@@ -11,7 +11,7 @@
 #include "torch/tile.h"
 
 namespace lockstep {
-namespace {
+namespace meta_test {
 
 using namespace lockstep::testing;
 
@@ -125,5 +125,5 @@ TEST_F(MetaTileDeathTest, NobodyTouchesTheMemory) {
 
 TEST(MetaDevice, NothingTrainsThereOtherwise) { EXPECT_THROW(backend_of(torch::kMeta), DeviceError); }
 
-}  // namespace
+}  // namespace meta_test
 }  // namespace lockstep

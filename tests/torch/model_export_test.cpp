@@ -21,7 +21,7 @@
 #include "torch/tile.h"
 
 namespace lockstep {
-namespace {
+namespace model_export_test {
 
 using namespace lockstep::testing;
 using Json = nlohmann::json;
@@ -279,5 +279,5 @@ TEST(TrialConfig, OneTrialHasPlainScalarsOutsideOfAScope) {
   EXPECT_THROW(two.tensor("lr"), std::logic_error);
 }
 
-}  // namespace
+}  // namespace model_export_test
 }  // namespace lockstep

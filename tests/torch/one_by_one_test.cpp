@@ -12,7 +12,7 @@
 #include "torch/small_task.h"
 
 namespace lockstep {
-namespace {
+namespace one_by_one_test {
 
 using namespace lockstep::testing;
 
@@ -194,5 +194,5 @@ TEST_F(OneByOne, AModuleThatFailsAloneTooIsAnError) {
   EXPECT_THROW(make(task, 4), TaskError);
 }
 
-}  // namespace
+}  // namespace one_by_one_test
 }  // namespace lockstep

@@ -15,7 +15,7 @@
 #include "torch/tile.h"
 
 namespace lockstep {
-namespace {
+namespace poison_test {
 
 using namespace lockstep::testing;
 namespace F = torch::nn::functional;
@@ -205,5 +205,5 @@ INSTANTIATE_TEST_SUITE_P(Optimizers, Poison,
                            return std::string(info.param.optimizer) + (info.param.options ? "WithOptions" : "");
                          });
 
-}  // namespace
+}  // namespace poison_test
 }  // namespace lockstep

@@ -13,7 +13,7 @@
 #include "torch/tile.h"
 
 namespace lockstep {
-namespace {
+namespace random_streams_test {
 
 using namespace lockstep::testing;
 using torch::Tensor;
@@ -191,5 +191,5 @@ TEST(Dropout, TrainsATrialTheSameInEveryCompany) {
   EXPECT_TRUE(torch::equal(few.copy_row(0)[0], young.copy_row(0)[0]));
 }
 
-}  // namespace
+}  // namespace random_streams_test
 }  // namespace lockstep

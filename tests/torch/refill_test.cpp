@@ -10,7 +10,7 @@
 #include "torch/small_task.h"
 
 namespace lockstep {
-namespace {
+namespace refill_test {
 
 using namespace lockstep::testing;
 
@@ -70,5 +70,5 @@ TEST(Refill, StoppedTrialsTrainAsInOneWaveUpToTheirStop) {
   }
 }
 
-}  // namespace
+}  // namespace refill_test
 }  // namespace lockstep

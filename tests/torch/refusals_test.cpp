@@ -8,7 +8,7 @@
 #include <torch/torch.h>
 
 namespace lockstep {
-namespace {
+namespace refusals_test {
 
 using torch::Tensor;
 using Tensors = std::vector<Tensor>;
@@ -62,5 +62,5 @@ TEST(LayersThatCannotTrainInABatch, SayWhy) {
               HasSubstr("give it a momentum"));
 }
 
-}  // namespace
+}  // namespace refusals_test
 }  // namespace lockstep

@@ -11,7 +11,7 @@
 #include "torch/small_task.h"
 
 namespace lockstep {
-namespace {
+namespace restore_test {
 
 using namespace lockstep::testing;
 
@@ -144,5 +144,5 @@ TEST_F(Restore, RefusesWhatDoesNotFit) {
   EXPECT_THROW(other->restore(source_of(bytes), in_own_slots(iota(6)), {}), OutputError);
 }
 
-}  // namespace
+}  // namespace restore_test
 }  // namespace lockstep

@@ -10,7 +10,7 @@
 #include "torch/faithful_models.h"
 
 namespace lockstep {
-namespace {
+namespace slow_ops_test {
 
 using namespace lockstep::testing;
 using ::testing::HasSubstr;
@@ -65,5 +65,5 @@ TEST(SlowOps, AreSaidOnceByNameAndComputeTheSame) {
   EXPECT_THAT(notes_of(*fast), Not(HasSubstr("batching rule")));
 }
 
-}  // namespace
+}  // namespace slow_ops_test
 }  // namespace lockstep

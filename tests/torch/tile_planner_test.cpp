@@ -15,7 +15,7 @@
 #include "torch/tile_planner.h"
 
 namespace lockstep {
-namespace {
+namespace tile_planner_test {
 
 using namespace lockstep::testing;
 
@@ -139,5 +139,5 @@ TEST(LastingZeros, CountAsWhatLibTorchAllocates) {
   }
 }
 
-}  // namespace
+}  // namespace tile_planner_test
 }  // namespace lockstep

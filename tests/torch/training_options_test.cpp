@@ -9,7 +9,7 @@
 #include "torch/tile.h"
 
 namespace lockstep {
-namespace {
+namespace training_options_test {
 
 using namespace lockstep::testing;
 
@@ -192,5 +192,5 @@ TEST(TrainingOptions, StateMovesWithItsTrial) {
   }
 }
 
-}  // namespace
+}  // namespace training_options_test
 }  // namespace lockstep

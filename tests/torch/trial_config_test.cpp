@@ -12,7 +12,7 @@
 #include "torch/small_task.h"
 
 namespace lockstep {
-namespace {
+namespace trial_config_test {
 
 using namespace lockstep::testing;
 
@@ -151,5 +151,5 @@ TEST(TrialConfig, RefusesConstantsOutOfRange) {
   EXPECT_NE(text.find("must be a number"), std::string::npos) << text;
 }
 
-}  // namespace
+}  // namespace trial_config_test
 }  // namespace lockstep

@@ -6,7 +6,7 @@
 #include "torch/small_task.h"
 
 namespace lockstep {
-namespace {
+namespace trial_scope_test {
 
 using namespace lockstep::testing;
 
@@ -95,5 +95,5 @@ TEST(TrialScope, EndsCleanlyWhenConstructionThrows) {
   EXPECT_FALSE(is_batched(torch::randn({2})));
 }
 
-}  // namespace
+}  // namespace trial_scope_test
 }  // namespace lockstep
