@@ -97,6 +97,11 @@ Widths read_hidden(const TrialConfig& config) {
   return Widths(static_cast<size_t>(read_size(config, "depth", 2, 0)), as_width(config, "hidden", hidden));
 }
 
+template <class Model>
+BuiltModel built(Model model) {
+  return {model.ptr(), [model](torch::Tensor inputs) mutable { return model->forward(inputs); }};
+}
+
 BuiltModel build_mlp(const TrialConfig& config, const DataShape& data) {
   need_numbers(config, data);
   MlpOptions options;
@@ -106,7 +111,7 @@ BuiltModel build_mlp(const TrialConfig& config, const DataShape& data) {
   options.activation = read_activation(config, options.activation);
   options.dropout = read_dropout(config);
   Mlp model(options);
-  return {model.ptr(), [model](torch::Tensor inputs) mutable { return model->forward(inputs); }};
+  return built(model);
 }
 
 BuiltModel build_linear(const TrialConfig& config, const DataShape& data) {
@@ -116,7 +121,7 @@ BuiltModel build_linear(const TrialConfig& config, const DataShape& data) {
   const bool penalised = config.is_given("l2");
   if (penalised) options.l2 = config.tensor("l2", 0.0, 0.0, std::numeric_limits<double>::infinity());
   LinearModel model(options);
-  BuiltModel out{model.ptr(), [model](torch::Tensor inputs) mutable { return model->forward(inputs); }};
+  BuiltModel out = built(model);
   if (penalised) out.penalty = [model] { return model->penalty(); };
   return out;
 }
@@ -167,7 +172,7 @@ BuiltModel build_lenet(const TrialConfig& config, const DataShape& data) {
   options.activation = read_activation(config, options.activation);
   options.dropout = read_dropout(config);
   LeNet model(options);
-  return {model.ptr(), [model](torch::Tensor inputs) mutable { return model->forward(inputs); }};
+  return built(model);
 }
 
 BuiltModel build_resnet(const TrialConfig& config, const DataShape& data) {
@@ -187,7 +192,7 @@ BuiltModel build_resnet(const TrialConfig& config, const DataShape& data) {
   options.n_outputs = data.n_outputs;
   options.width = read_size(config, "width", options.width);
   ResNet model(options);
-  return {model.ptr(), [model](torch::Tensor inputs) mutable { return model->forward(inputs); }};
+  return built(model);
 }
 
 BuiltModel build_recurrent(RecurrentCell cell, const TrialConfig& config, const DataShape& data) {
@@ -209,7 +214,7 @@ BuiltModel build_recurrent(RecurrentCell cell, const TrialConfig& config, const 
   options.n_outputs = data.n_outputs;
   options.dropout = read_dropout(config);
   Recurrent model(options);
-  return {model.ptr(), [model](torch::Tensor inputs) mutable { return model->forward(inputs); }};
+  return built(model);
 }
 
 BuiltModel build_lstm(const TrialConfig& config, const DataShape& data) {
@@ -239,7 +244,7 @@ BuiltModel build_transformer(const TrialConfig& config, const DataShape& data) {
   options.norm_first = config.flag("norm_first", options.norm_first);
   options.dropout = read_dropout(config);
   Transformer model(options);
-  return {model.ptr(), [model](torch::Tensor tokens) mutable { return model->forward(tokens); }};
+  return built(model);
 }
 
 }  // namespace

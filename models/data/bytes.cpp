@@ -27,40 +27,55 @@ constexpr size_t kChunk = size_t{1} << 30;  // zlib counts in 32 bits
 constexpr int kGzip = 15 + 16;
 constexpr int kRaw = -15;
 
-/// zlib's inflate, ended on every way out.
-struct Inflater {
-  explicit Inflater(int format) {
-    if (inflateInit2(&stream, format) != Z_OK) throw std::bad_alloc();
+/// zlib's inflate over all of `bytes`, ended on every way out.
+class Inflater {
+ public:
+  Inflater(int format, std::string_view bytes) : bytes_(bytes), buffer_(size_t{1} << 18, '\0') {
+    if (inflateInit2(&stream_, format) != Z_OK) throw std::bad_alloc();
   }
-  ~Inflater() { inflateEnd(&stream); }
-  z_stream stream{};
+  ~Inflater() { inflateEnd(&stream_); }
+  Inflater(const Inflater&) = delete;
+  Inflater& operator=(const Inflater&) = delete;
+
+  /// Appends what comes next to `out`; inflate's status.
+  int next(std::string& out) {
+    if (stream_.avail_in == 0 && fed_ < bytes_.size()) {
+      const size_t n = std::min(kChunk, bytes_.size() - fed_);
+      stream_.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes_.data() + fed_));
+      stream_.avail_in = static_cast<uInt>(n);
+      fed_ += n;
+    }
+    stream_.next_out = reinterpret_cast<Bytef*>(buffer_.data());
+    stream_.avail_out = static_cast<uInt>(buffer_.size());
+    const int status = inflate(&stream_, Z_NO_FLUSH);
+    out.append(buffer_.data(), buffer_.size() - stream_.avail_out);
+    return status;
+  }
+  /// Whether all bytes were taken, and gave all that they can.
+  bool is_exhausted() const { return stream_.avail_in == 0 && fed_ == bytes_.size() && stream_.avail_out != 0; }
+  /// The bytes that were not taken.
+  std::string_view rest() const { return bytes_.substr(fed_ - stream_.avail_in); }
+  /// Begins a new stream there.
+  void reset() { inflateReset(&stream_); }
+
+ private:
+  std::string_view bytes_;
+  std::string buffer_;
+  size_t fed_ = 0;
+  z_stream stream_{};
 };
 
 }  // namespace
 
 std::string gunzip(std::string_view bytes, const std::string& name) {
-  Inflater inflater(kGzip);
-  z_stream& stream = inflater.stream;
+  Inflater inflater(kGzip, bytes);
   std::string out;
-  std::string buffer(size_t{1} << 18, '\0');
-  size_t fed = 0;
   while (true) {
-    if (stream.avail_in == 0 && fed < bytes.size()) {
-      const size_t n = std::min(kChunk, bytes.size() - fed);
-      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data() + fed));
-      stream.avail_in = static_cast<uInt>(n);
-      fed += n;
-    }
-    stream.next_out = reinterpret_cast<Bytef*>(buffer.data());
-    stream.avail_out = static_cast<uInt>(buffer.size());
-    const int status = inflate(&stream, Z_NO_FLUSH);
-    out.append(buffer.data(), buffer.size() - stream.avail_out);
+    const int status = inflater.next(out);
     if (status == Z_STREAM_END) {
-      const std::string_view rest = bytes.substr(fed - stream.avail_in);
-      if (!is_gzip(rest)) return out;  // whatever follows is padding, as gzip itself has it
-      inflateReset(&stream);
-    } else if (status == Z_BUF_ERROR || (status == Z_OK && stream.avail_in == 0 && fed == bytes.size() &&
-                                         stream.avail_out != 0)) {
+      if (!is_gzip(inflater.rest())) return out;  // whatever follows is padding, as gzip itself has it
+      inflater.reset();
+    } else if (status == Z_BUF_ERROR || (status == Z_OK && inflater.is_exhausted())) {
       throw_damaged(name, "cut short");
     } else if (status != Z_OK) {
       throw_damaged(name, "damaged");
@@ -72,25 +87,13 @@ std::string inflate_raw(std::string_view bytes, size_t size_bytes, const std::st
   const auto damaged = [&] {
     return DataError(name + ": the deflated data is damaged or cut short; fetch or write the file again");
   };
-  Inflater inflater(kRaw);
-  z_stream& stream = inflater.stream;
+  Inflater inflater(kRaw, bytes);
   std::string out;
-  std::string buffer(size_t{1} << 18, '\0');
-  size_t fed = 0;
-  while (true) {
-    if (stream.avail_in == 0 && fed < bytes.size()) {
-      const size_t n = std::min(kChunk, bytes.size() - fed);
-      stream.next_in = reinterpret_cast<Bytef*>(const_cast<char*>(bytes.data() + fed));
-      stream.avail_in = static_cast<uInt>(n);
-      fed += n;
-    }
-    stream.next_out = reinterpret_cast<Bytef*>(buffer.data());
-    stream.avail_out = static_cast<uInt>(buffer.size());
-    const int status = inflate(&stream, Z_NO_FLUSH);
-    out.append(buffer.data(), buffer.size() - stream.avail_out);
+  int status = Z_OK;
+  while (status != Z_STREAM_END) {
+    status = inflater.next(out);
     if (out.size() > size_bytes) throw damaged();  // before a few bytes have become gigabytes
-    if (status == Z_STREAM_END) break;
-    if (status != Z_OK) throw damaged();
+    if (status != Z_OK && status != Z_STREAM_END) throw damaged();
   }
   if (out.size() != size_bytes) throw damaged();
   return out;
