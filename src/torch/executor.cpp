@@ -214,9 +214,11 @@ class TorchExecutor final : public TaskExecutor {
   std::map<std::string, double> kept_metrics(int64_t trial, const DataPart& part) override {
     std::map<std::string, double> out;
     if (kept_.count(trial) == 0 || part.size() == 0) return out;
+    std::vector<const Metric*> all;
+    for (const Metric& metric : source_.task.metrics()) all.push_back(&metric);
     on_workers("evaluating the best trial", 1, [&](int64_t) {
-      const DataPart here = on_device(part, options_.device);
-      for (const Metric& metric : source_.task.metrics()) out[metric.name] = kept_tile(trial).evaluate(here, metric).front();
+      const auto values = kept_tile(trial).evaluate(on_device(part, options_.device), all);
+      for (size_t m = 0; m < all.size(); ++m) out[all[m]->name] = values[m].front();
     });
     return out;
   }
@@ -316,6 +318,11 @@ class TorchExecutor final : public TaskExecutor {
   /// The primary metric, then the others that are asked for.
   static std::vector<const Metric*> find_metrics(const Task& task, const Objective& objective,
                                                  const TorchExecutorOptions& options) {
+    for (const Metric& metric : task.metrics()) {
+      if (!metric.per_example && !metric.whole) {
+        throw TaskError("metric '" + metric.name + "' has no function; set per_example or whole");
+      }
+    }
     std::vector<const Metric*> metrics{&find_metric(task, objective.primary_metric, objective.where, "objective.primary_metric")};
     for (const std::string& name : options.other_metrics) metrics.push_back(&find_metric(task, name, {}, "other_metrics"));
     return metrics;
@@ -324,9 +331,6 @@ class TorchExecutor final : public TaskExecutor {
   static const Metric& find_metric(const Task& task, const std::string& name, const SourceLocation& where, const char* key) {
     std::vector<std::string> names;
     for (const auto& metric : task.metrics()) {
-      if (metric.name == name && !metric.per_example && !metric.whole) {
-        throw TaskError("metric '" + name + "' has no function; set per_example or whole");
-      }
       if (metric.name == name) return metric;
       names.push_back(metric.name);
     }
@@ -553,12 +557,10 @@ class TorchExecutor final : public TaskExecutor {
     std::vector<std::vector<double>> read;  // by metric
     on_workers("reading the metrics", 1, [&](int64_t) {
       if (streams_) streams_->join();
-      const torch::Tensor all = torch::cat(means, 1).cpu();
-      for (size_t m = 0; m < metrics_.size(); ++m) {
-        const bool wants_targets = metrics_[m]->finish && !metrics_[m]->whole;
-        if (wants_targets && !targets_.defined()) targets_ = targets_of(source_.task.data().validation, options_.device);
-        read.push_back(read_metrics(all[static_cast<int64_t>(m)], *metrics_[m], targets_));
-      }
+      read = read_metrics(torch::cat(means, 1), metrics_, [this] {
+        if (!targets_.defined()) targets_ = targets_of(source_.task.data().validation, options_.device);
+        return targets_;
+      });
     });
     const size_t n_others = metrics_.size() - 1;
     others_.resize(n_others * reports_.size());

@@ -337,18 +337,28 @@ torch::Tensor Tile::score_now(const DataPart& part, std::span<const Metric* cons
   return sums.masked_fill_(optimizer_->diverged().ne(0), std::numeric_limits<double>::quiet_NaN());
 }
 
-std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
-  const Metric* const one = &metric;
-  return read_metrics(score(part, std::span(&one, 1))[0], metric,
-                      metric.finish && !metric.whole ? targets_of(part, device_) : torch::Tensor());
+std::vector<std::vector<double>> Tile::evaluate(const DataPart& part, std::span<const Metric* const> metrics) {
+  return read_metrics(score(part, metrics), metrics, [&] { return targets_of(part, device_); });
 }
 
-std::vector<double> read_metrics(const torch::Tensor& means, const Metric& metric, const torch::Tensor& targets) {
+std::vector<double> Tile::evaluate(const DataPart& part, const Metric& metric) {
+  const Metric* const one = &metric;
+  return evaluate(part, std::span(&one, 1)).front();
+}
+
+std::vector<std::vector<double>> read_metrics(const torch::Tensor& means, std::span<const Metric* const> metrics,
+                                              const std::function<torch::Tensor()>& targets) {
   const torch::Tensor here = means.cpu();
-  std::vector<double> out(here.const_data_ptr<double>(), here.const_data_ptr<double>() + here.numel());
-  if (!metric.finish || metric.whole) return out;
-  for (auto& value : out) {
-    if (!std::isnan(value)) value = metric.finish(value, targets);
+  torch::Tensor known_targets;
+  std::vector<std::vector<double>> out;
+  for (size_t m = 0; m < metrics.size(); ++m) {
+    const torch::Tensor row = here[static_cast<int64_t>(m)];
+    std::vector<double>& values = out.emplace_back(row.const_data_ptr<double>(), row.const_data_ptr<double>() + row.numel());
+    if (!metrics[m]->finish || metrics[m]->whole) continue;
+    if (!known_targets.defined()) known_targets = targets();
+    for (double& value : values) {
+      if (!std::isnan(value)) value = metrics[m]->finish(value, known_targets);
+    }
   }
   return out;
 }

@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <set>
@@ -64,7 +65,8 @@ class Tile {
   /// `trials()`; NaN for one that diverged in its last epoch: whose training loss was not finite, or above its threshold. A
   /// part's metrics must be the same at every call. Like training, it does not make the host wait for the device.
   torch::Tensor score(const DataPart& part, std::span<const Metric* const> metrics);
-  /// One of them in host memory, finished. Waits for the device.
+  /// The same in host memory and finished, by metric and trial. Waits for the device.
+  std::vector<std::vector<double>> evaluate(const DataPart& part, std::span<const Metric* const> metrics);
   std::vector<double> evaluate(const DataPart& part, const Metric& metric);
 
   /// Drops all trials but those in these slots, which keep weights, buffers and optimiser state, but not their order: only as
@@ -155,9 +157,10 @@ class Tile {
   std::unique_ptr<RecordedWork> recorded_;    // on a GPU, if steps are to be recorded
 };
 
-/// The metrics that trials' means [n_trials] double come to; NaN for NaN. Waits for the means' device: here an
+/// What `Tile::score` [n_metrics, n_trials] comes to, by metric and trial; NaN for NaN. Waits for the means' device: here an
 /// interval's results come to the host.
-/// @param targets of the part, in host memory; may be undefined for a metric that is not finished
-std::vector<double> read_metrics(const torch::Tensor& means, const Metric& metric, const torch::Tensor& targets);
+/// @param targets gives those of the part, in host memory; asked where a metric is finished with them
+std::vector<std::vector<double>> read_metrics(const torch::Tensor& means, std::span<const Metric* const> metrics,
+                                              const std::function<torch::Tensor()>& targets);
 
 }  // namespace lockstep

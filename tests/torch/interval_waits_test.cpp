@@ -232,7 +232,8 @@ TEST(ReadMetrics, FinishIsCalledOnTheHostForMeansThatAreNumbers) {
                         return mean + targets.sum().item<double>();
                       }};
   const torch::Tensor means = torch::tensor({1.5, std::nan(""), 2.5}, torch::kDouble);
-  const auto read = read_metrics(means, metric, torch::tensor({1.0, 2.0}));
+  const Metric* const one = &metric;
+  const auto read = read_metrics(means.unsqueeze(0), std::span(&one, 1), [] { return torch::tensor({1.0, 2.0}); }).front();
   EXPECT_EQ(read[0], 4.5);
   EXPECT_TRUE(std::isnan(read[1]));
   EXPECT_EQ(read[2], 5.5);
